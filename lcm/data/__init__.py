@@ -1,0 +1,1 @@
+"""Data: controlled stories, corpora, and the formats that training reads."""
