@@ -1,0 +1,4 @@
+"""Building blocks of the concept models."""
+
+from lcm.nn.normalizer import Normalizer as Normalizer
+from lcm.nn.normalizer import NormalizerError as NormalizerError
