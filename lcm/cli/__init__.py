@@ -1,0 +1,29 @@
+"""The `lcm` command. Each command is a file of this room; torch and friends load inside the commands, never at `--help`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from lcm.cli import doctor
+from lcm.errors import LCMError
+
+app = typer.Typer(
+    name="lcm",
+    help="Large Concept Models: language modelling one sentence at a time.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.callback()(doctor.root)
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line on stderr and exit code 2."""
+    try:
+        app()
+    except LCMError as error:
+        print(f"lcm: {error}", file=sys.stderr)
+        sys.exit(2)
