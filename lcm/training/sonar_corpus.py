@@ -181,6 +181,11 @@ class TranslationReader(DataReader[TranslationBatch]):
         self._batch_nr += 1
         return [batch]
 
+    @property
+    def batches_in_chunk(self) -> int:
+        """Batches of the chunk that is being read."""
+        return len(self._batches)
+
     def state_dict(self) -> dict[str, object]:
         """The position."""
         return {"chunk_nr": self._chunk_nr, "batch_nr": self._batch_nr, "steps_before": self._steps_before}

@@ -1,0 +1,29 @@
+"""From a composed Hydra configuration to our dataclasses: checked once, here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lcm.training.trainer import TrainingError
+
+ConfigT = TypeVar("ConfigT")
+
+
+def to_config(kind: type[ConfigT], composed: DictConfig) -> ConfigT:
+    """The composed values as a `kind`; a missing or unknown key, or a wrong type, raises TrainingError naming it."""
+    try:
+        return cast(ConfigT, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), composed)))
+    except OmegaConfBaseException as error:
+        what = str(error).splitlines()[0]
+        raise TrainingError(f"Configuration: {what} (at '{error.full_key or 'top'}'). See the fields of {kind.__name__}.") from None
+
+
+def configs_folder() -> Path:
+    """The Hydra tree: beside the package in a clone, inside it when installed from a wheel."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"

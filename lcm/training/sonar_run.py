@@ -1,0 +1,153 @@
+"""Training a small SONAR from text: vocabulary, tokens, training, the finished concept space."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from fairseq2.models.nllb import NllbTokenizerConfig, load_nllb_tokenizer
+
+from lcm.languages import to_sonar
+from lcm.sonar import save_space
+from lcm.training.optimizers import MuonAdamW, warmup_stable_decay
+from lcm.training.sonar_corpus import (
+    BatchConfig,
+    CorpusError,
+    Group,
+    TranslationReader,
+    read_groups,
+    sample_for_vocabulary,
+    tokenize,
+    train_vocabulary,
+)
+from lcm.training.sonar_model import SonarAutoencoder, SonarModelConfig, TranslationBatch, decoder_config, encoder_config
+from lcm.training.sonar_unit import SonarTrainUnit, SonarValidUnit
+from lcm.training.trainer import ListReader, TrainerConfig, create_gangs, newest_step, train, wrap_for_gangs
+
+log = logging.getLogger("lcm.training")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextConfig:
+    """What to learn from."""
+
+    path: str
+    """JSONL(.gz), .txt, or a folder of them; aligned text holds `sentences` as an object by language."""
+    lang: str = "en"
+    """Language of rows that name none."""
+    weight: float = 1.0
+    """Share of the groups of a chunk drawn from here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SonarOptimizerConfig:
+    """Muon on weight matrices, AdamW on the rest; constant, then linear decay."""
+
+    muon_lr: float = 0.02
+    adamw_lr: float = 2e-3
+    warmup: int = 100
+    """Steps."""
+    decay_from: float = 0.5
+    """Share of the run after which the rates fall to 2 %."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SonarRunConfig:
+    """One training run of a small SONAR."""
+
+    name: str = "sonar_mini"
+    """Name of the concept space."""
+    run_dir: str
+    """Vocabulary, checkpoints, metrics, and at the end the space (in `space/`)."""
+    langs: list[str] = field(default_factory=lambda: ["en", "fr", "es", "de"])
+    """The space's languages, in the order of their ids; never reorder those of a space that is in use."""
+    texts: list[TextConfig]
+    valid: list[TextConfig]
+    """Held-out text for the validation loss."""
+    vocabulary_size: int = 6000
+    vocabulary_sample: int = 200_000
+    """Groups of each text that the vocabulary is trained on."""
+    noise: float = 0.3
+    """Noise on the concept: each sentence draws its level from U(0, noise) standard deviations."""
+    noise_from: float = 0.1
+    noise_full: float = 0.4
+    """Shares of the run between which the noise rises."""
+    init_from: str | None = None
+    """A space's folder to take weights and vocabulary from; the optimiser starts afresh."""
+    model: SonarModelConfig = field(default_factory=SonarModelConfig)
+    batches: BatchConfig = field(default_factory=BatchConfig)
+    optimizer: SonarOptimizerConfig = field(default_factory=SonarOptimizerConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+
+def run_sonar(config: SonarRunConfig) -> Path:
+    """Train, going on from what `run_dir` holds; the folder of the finished space, for `lcm.open_space`."""
+    gangs = create_gangs()
+    folder = Path(config.run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    langs = [to_sonar(code) for code in config.langs]
+    corpora = [read_groups(Path(text.path), text.lang) for text in config.texts]
+    held_out = [group for text in config.valid for group in read_groups(Path(text.path), text.lang)]
+    vocabulary = folder / "vocabulary.model"
+    if config.init_from is not None and not vocabulary.exists():
+        source = Path(config.init_from) / f"{config.name}.model"
+        if not source.exists():
+            raise CorpusError(f"{source}: missing. init_from must be a folder that this recipe wrote.")
+        vocabulary.write_bytes(source.read_bytes())
+    if gangs.root.rank == 0 and not vocabulary.exists():
+        sample = sample_for_vocabulary(corpora, config.vocabulary_sample, config.trainer.seed)
+        train_vocabulary(sample, config.vocabulary_size, folder / "new").rename(vocabulary)
+    gangs.root.barrier()
+
+    tokenizer = load_nllb_tokenizer(vocabulary, NllbTokenizerConfig(langs=langs, default_lang=langs[0]))
+    torch.manual_seed(config.trainer.seed)
+    model = SonarAutoencoder(config.model, tokenizer.vocab_info)
+    if config.init_from is not None and newest_step(folder) is None:
+        for part in ("encoder", "decoder"):
+            state = torch.load(Path(config.init_from) / f"{config.name}_{part}.pt", weights_only=True)["model"]
+            getattr(model, part).load_state_dict({key: value.float() for key, value in state.items()})
+    wrapped = wrap_for_gangs(model.to(gangs.device), gangs)
+
+    weights = [text.weight for text in config.texts]
+    reader = TranslationReader(
+        [tokenize(groups, vocabulary, langs) for groups in corpora], [w / sum(weights) for w in weights], vocabulary,
+        langs, config.batches, seed=config.trainer.seed, rank=gangs.dp.rank, world_size=gangs.dp.size,
+    )  # fmt: skip
+    steps = config.trainer.max_steps
+    optimizer = MuonAdamW(wrapped, muon_lr=config.optimizer.muon_lr, adamw_lr=config.optimizer.adamw_lr)
+    train(
+        model=wrapped,
+        unit=SonarTrainUnit(
+            wrapped, model, noise=config.noise, noise_from=round(config.noise_from * steps),
+            noise_full=round(config.noise_full * steps), seed=config.trainer.seed, rank=gangs.dp.rank,
+        ),
+        reader=reader,
+        optimizer=optimizer,
+        scheduler=warmup_stable_decay(
+            optimizer, steps=steps, warmup=config.optimizer.warmup, decay_from=config.optimizer.decay_from
+        ),
+        config=config.trainer,
+        folder=folder,
+        gangs=gangs,
+        valid=(SonarValidUnit(model), ListReader(_held_out_batches(held_out, vocabulary, langs, config))),
+    )  # fmt: skip
+    space = folder / "space"
+    if gangs.root.rank == 0:
+        save_space(
+            space, config.name, encoder=model.encoder, decoder=model.decoder, tokenizer=vocabulary, languages=langs,
+            encoder_config=encoder_config(config.model, tokenizer.vocab_info),
+            decoder_config=decoder_config(config.model, tokenizer.vocab_info),
+        )  # fmt: skip
+        log.info("The concept space is in %s: lcm roundtrip FILE --space %s", space, space)
+    return space
+
+
+def _held_out_batches(
+    groups: list[Group], vocabulary: Path, langs: list[str], config: SonarRunConfig
+) -> list[TranslationBatch]:
+    """All held-out groups once, at the last length limit."""
+    batches = replace(config.batches, chunk=len(groups), curriculum_steps=0)
+    reader = TranslationReader([tokenize(groups, vocabulary, langs)], [1.0], vocabulary, langs, batches, seed=0)
+    return [next(reader)[0] for _ in range(reader.batches_in_chunk)]
