@@ -12,4 +12,7 @@ def setup_fairseq2_extension(container: DependencyContainer) -> None:
     """Register the small SONAR's cards and our concept model families (called by fairseq2)."""
     from fairseq2.composition import register_package_assets
 
+    from lcm.models import register_with_fairseq2
+
     register_package_assets(container, "lcm.sonar.cards")
+    register_with_fairseq2(container)

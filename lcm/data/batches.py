@@ -1,0 +1,32 @@
+"""A batch of documents as concepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class ConceptBatch:
+    """B documents of up to S concepts, padded at the right with zeros. `to` moves it in place, as fairseq2 asks."""
+
+    concepts: Tensor
+    """Raw concepts [B, S, E]; float16 as on disk, until the model normalizes them."""
+
+    lengths: Tensor
+    """int64 [B]"""
+
+    document_ids: Tensor
+    """int64 [B]: each document's number in the corpus, the same in every epoch."""
+
+    first_sentences: Tensor
+    """int64 [B]: where in its document each row begins (not 0 where a long document was wrapped)."""
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> None:
+        """Move every tensor to a device."""
+        self.concepts = self.concepts.to(device, non_blocking=non_blocking)
+        self.lengths = self.lengths.to(device, non_blocking=non_blocking)
+        self.document_ids = self.document_ids.to(device, non_blocking=non_blocking)
+        self.first_sentences = self.first_sentences.to(device, non_blocking=non_blocking)

@@ -1,0 +1,156 @@
+"""Base-LCM: regression of the next concept (paper §2.3.1).
+
+    raw concepts → normalize → PreNet E→D → causal transformer → PostNet D→E → denormalize → next raw concepts
+
+Row n predicts concept n + 1. A mean-squared loss has no way to choose among possible next sentences: it writes their
+average. Letters: B documents, S sentences, E concept size, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelError, check_lengths
+from lcm.models.registry import Family, register
+from lcm.nn import CausalTransformer, Normalizer, TransformerState
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseConfig:
+    """What a Base-LCM is built from. Defaults are the `tiny` architecture on SONAR."""
+
+    concept_dim: int = 1024
+    """E, the size of the space's concepts (SONAR: 1024)."""
+
+    model_dim: int = 256
+    """D, the width (paper: 2048)."""
+
+    num_heads: int = 4
+    """Attention heads (paper: 16)."""
+
+    num_layers: int = 6
+    """Transformer blocks (paper: 32)."""
+
+    dropout: float = 0.1
+    """On what each sub-block adds, in training (paper: 0.1)."""
+
+    max_len: int = 2048
+    """The longest document, in sentences."""
+
+    rope_theta: float = 10_000.0
+    """Period base of the rotary positions."""
+
+    def __post_init__(self) -> None:
+        for name in ("concept_dim", "model_dim", "num_heads", "num_layers", "max_len"):
+            if getattr(self, name) < 1:
+                raise ModelError(f"{name} must be at least 1, but is {getattr(self, name)}.")
+        if self.model_dim % (2 * self.num_heads):
+            raise ModelError(
+                f"model_dim must be a multiple of 2 · num_heads = {2 * self.num_heads}, but is {self.model_dim}."
+            )
+        if not 0 <= self.dropout < 1:
+            raise ModelError(f"dropout must be at least 0 and under 1, but is {self.dropout}.")
+
+
+ARCHITECTURES = {
+    "tiny": BaseConfig(),
+    "small": BaseConfig(model_dim=512, num_heads=8, num_layers=12),
+    "medium": BaseConfig(model_dim=1024, num_heads=16, num_layers=20),
+    "1_6b": BaseConfig(model_dim=2048, num_heads=16, num_layers=32, max_len=4096),
+}
+
+
+@dataclass
+class BaseState:
+    """Documents being written: what the transformer remembers, and where they stand."""
+
+    context: TransformerState
+    hidden: Tensor
+    """[B, D]: the transformer's output at the last concept that it has read."""
+
+    unread: Tensor | None = None
+    """[B, E] raw: the newest concept, which the next step reads first (the last one is never read)."""
+
+    def select(self, rows: Tensor) -> BaseState:
+        """The documents `rows` (int64) alone."""
+        unread = None if self.unread is None else self.unread[rows]
+        return BaseState(self.context.select(rows), self.hidden[rows], unread)
+
+
+class BaseLCM(ConceptModel):
+    """The regression model."""
+
+    config: BaseConfig
+
+    def __init__(self, config: BaseConfig) -> None:
+        super().__init__()
+        self.config = config
+        E, D = config.concept_dim, config.model_dim
+        self.normalizer = Normalizer(E)
+        self.prenet = nn.Linear(E, D)
+        self.transformer = CausalTransformer(D, config.num_heads, config.num_layers, config.dropout, config.rope_theta)
+        self.postnet = nn.Linear(D, E)
+
+    def forward(self, batch: Batch, rng: torch.Generator | None = None) -> LossTerms:
+        """Σ ‖prediction − next concept‖² in normalized space, over every sentence but a document's first.
+
+        Nothing is drawn from `rng`: regression has no noise.
+        """
+        error = self.squared_error(batch.concepts, batch.lengths)
+        return LossTerms(error.sum(), int((batch.lengths - 1).sum()))
+
+    def squared_error(self, concepts: Tensor, lengths: Tensor) -> Tensor:
+        """Raw concepts [B, S, E] → ‖prediction n − concept n + 1‖² [B, S − 1] in normalized space, 0 where no target is."""
+        check_lengths(concepts, lengths, self.config.concept_dim, self.config.max_len)
+        z = self.normalizer(concepts)
+        error = (self._predict(z[:, :-1]) - z[:, 1:]).square().sum(-1)
+        targets = torch.arange(1, z.shape[1], device=z.device) < lengths[:, None]
+        return error.masked_fill(~targets, 0)
+
+    def predict(self, concepts: Tensor, lengths: Tensor) -> Tensor:
+        """Raw concepts [B, S, E] → raw predictions [B, S, E], row n of concept n + 1; 0 at padding."""
+        check_lengths(concepts, lengths, self.config.concept_dim, self.config.max_len)
+        prediction = self.normalizer.denormalize(self._predict(self.normalizer(concepts)))
+        padding = torch.arange(concepts.shape[1], device=concepts.device) >= lengths[:, None]
+        return prediction.masked_fill(padding.unsqueeze(-1), 0)
+
+    @torch.no_grad()
+    def prefill(self, prompts: Tensor, lengths: Tensor) -> BaseState:
+        """Raw prompts [B, S, E], at least one concept each → the state after the last concept of each."""
+        check_lengths(prompts, lengths, self.config.concept_dim, self.config.max_len)
+        hidden, context = self.transformer.prefill(self._embed(self.normalizer(prompts)), lengths)
+        rows = torch.arange(len(lengths), device=hidden.device)
+        return BaseState(context, hidden[rows, lengths - 1])
+
+    @torch.no_grad()
+    def step(self, state: BaseState, rngs: Sequence[torch.Generator] | None = None) -> Tensor:
+        """The next raw concept of each document [B, E]; `rngs` are not used: the model is deterministic."""
+        if state.unread is not None:
+            if state.context.longest == self.config.max_len:
+                raise ModelError(f"A document has reached max_len = {self.config.max_len} sentences. Ask for fewer.")
+            state.hidden = self.transformer.step(self._embed(self.normalizer(state.unread)), state.context)
+        state.unread = self.normalizer.denormalize(self.postnet(state.hidden))
+        return state.unread
+
+    @property
+    def stacks(self) -> Sequence[nn.ModuleList]:
+        """The transformer's layers."""
+        return [self.transformer.layers]
+
+    def _embed(self, z: Tensor) -> Tensor:
+        """[..., E] → [..., D] in the weights' type: autocast shortens products, never the residual stream."""
+        dtype = self.prenet.weight.dtype
+        x: Tensor = self.prenet(z.to(dtype))
+        return x.to(dtype)
+
+    def _predict(self, z: Tensor) -> Tensor:
+        """Normalized concepts [B, S, E] → normalized predictions [B, S, E], float32."""
+        prediction: Tensor = self.postnet(self.transformer(self._embed(z)))
+        return prediction.float()
+
+
+register(Family(name="base", config=BaseConfig, model=BaseLCM, architectures=ARCHITECTURES))
