@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -16,10 +16,21 @@ ConfigT = TypeVar("ConfigT")
 def to_config(kind: type[ConfigT], composed: DictConfig) -> ConfigT:
     """The composed values as a `kind`; a missing or unknown key, or a wrong type, raises TrainingError naming it."""
     try:
-        return cast(ConfigT, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), composed)))
+        schema = OmegaConf.structured(kind)
+        _unlock(schema)
+        return cast(ConfigT, OmegaConf.to_object(OmegaConf.merge(schema, composed)))
     except OmegaConfBaseException as error:
         what = str(error).splitlines()[0]
         raise TrainingError(f"Configuration: {what} (at '{error.full_key or 'top'}'). See the fields of {kind.__name__}.") from None
+
+
+def _unlock(node: Any) -> None:
+    """Frozen dataclasses become read-only nodes, which could not take the composed values."""
+    if isinstance(node, DictConfig) and not node._is_none():
+        OmegaConf.set_readonly(node, None)
+        for key in node:
+            if not OmegaConf.is_missing(node, key):
+                _unlock(node._get_node(key))
 
 
 def configs_folder() -> Path:

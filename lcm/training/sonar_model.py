@@ -138,7 +138,7 @@ class SonarAutoencoder(nn.Module):
         """The concept plus U(0, noise) of the batch's standard deviations."""
         level = self.noise * torch.rand(len(z), 1, generator=rng)
         draw = torch.randn(z.shape, generator=rng)
-        return z + (level * draw).to(z.device) * z.detach().float().std(0)
+        return z + (level * draw).to(z.device) * z.detach().float().std(0, correction=0)
 
 
 def _attend(attention: StandardMultiheadAttention, x: Tensor, bias: Tensor) -> Tensor:

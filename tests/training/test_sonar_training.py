@@ -1,0 +1,114 @@
+"""The small SONAR's training: its forward pass is sonar-space's own, and a killed run goes on as if it never stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from fairseq2.data.tokenizers import VocabularyInfo
+from fairseq2.nn import BatchLayout
+
+from lcm.training.optimizers import MuonAdamW, warmup_stable_decay
+from lcm.training.sonar_model import SonarAutoencoder, SonarModelConfig
+
+ROOT = Path(__file__).parents[2]
+WORDS = "the a fox bear mill river found lost took gave ring hat and then was happy sad old small green".split()
+
+
+@pytest.fixture(scope="module")
+def autoencoder():
+    torch.manual_seed(1)
+    vocab = VocabularyInfo(size=50, unk_idx=1, bos_idx=2, eos_idx=3, pad_idx=0)
+    config = SonarModelConfig(dim=32, heads=2, ffn_dim=64, encoder_layers=2, decoder_layers=2, max_tokens=16)
+    return SonarAutoencoder(config, vocab).eval()
+
+
+def test_the_fast_forward_pass_is_that_of_sonar_space(autoencoder):
+    source = torch.randint(4, 50, (3, 7), generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([7, 4, 2])
+    for row, length in enumerate(lengths.tolist()):
+        source[row, length:] = 0
+    z = autoencoder.encode(source, lengths)
+    theirs = autoencoder.encoder(source, BatchLayout.of(source, lengths.tolist())).sentence_embeddings
+    torch.testing.assert_close(z, theirs, atol=1e-5, rtol=1e-5)
+    logits = autoencoder.decode(z, source)
+    theirs = autoencoder.decoder(z[:, None], BatchLayout.of(z[:, None]), source, BatchLayout.of(source))
+    torch.testing.assert_close(logits, theirs, atol=1e-4, rtol=1e-5)
+
+
+def test_muon_takes_the_hidden_matrices_and_adamw_the_rest_and_both_survive_a_checkpoint(autoencoder):
+    optimizer = MuonAdamW(autoencoder, muon_lr=0.02, adamw_lr=1e-3)
+    muon, adamw = optimizer.param_groups
+    assert all(p.ndim == 2 and p.shape[0] != 50 for p in muon["params"])
+    assert len(muon["params"]) + len(adamw["params"]) == len(list(autoencoder.parameters()))
+    for p in autoencoder.parameters():
+        p.grad = torch.ones_like(p)
+    optimizer.step()
+    restored = MuonAdamW(autoencoder, muon_lr=1.0, adamw_lr=1.0)
+    restored.load_state_dict(optimizer.state_dict())
+    assert [g["lr"] for g in restored.param_groups] == [0.02, 1e-3]
+    optimizer.zero_grad()
+
+
+def test_the_schedule_warms_up_stays_and_falls_to_its_last_value():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = warmup_stable_decay(optimizer, steps=100, warmup=10, decay_from=0.5, final=0.02)
+    rates = []
+    for _ in range(101):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9:51] == [1.0] * 42
+    assert rates[75] == pytest.approx(0.51)
+    assert rates[100] == pytest.approx(0.02)
+
+
+def _corpus(folder: Path) -> None:
+    rng = torch.Generator().manual_seed(0)
+    for name, count in (("train", 600), ("valid", 60)):
+        rows = [
+            " ".join(WORDS[i] for i in torch.randint(len(WORDS), (int(torch.randint(3, 9, (1,), generator=rng)),), generator=rng))
+            for _ in range(count)
+        ]
+        (folder / f"{name}.jsonl").write_text(json.dumps({"sentences": rows, "lang": "en"}) + "\n")
+
+
+def _command(folder: Path, run: Path) -> list[str]:
+    return [
+        sys.executable, str(ROOT / "recipes/train_sonar.py"), f"texts.0.path={folder}/train.jsonl",
+        f"valid.0.path={folder}/valid.jsonl", f"run_dir={run}", "vocabulary_size=320", "langs=[en,fr]", "model.dim=32",
+        "model.heads=2", "model.ffn_dim=64", "model.encoder_layers=1", "model.decoder_layers=1", "batches.tokens=128",
+        "batches.chunk=150", "batches.curriculum_steps=20", "trainer.max_steps=60", "trainer.publish_every=1",
+        "trainer.validate_every=20", "trainer.checkpoint_every=10", "trainer.bf16=false",
+    ]  # fmt: skip
+
+
+def _losses(run: Path) -> dict[int, float]:
+    """Step → loss; a step that was done twice shows its last value."""
+    rows = (json.loads(line) for file in run.rglob("*.jsonl") for line in file.read_text().splitlines())
+    return {row["Step"]: row["loss"] for row in rows if row.get("Step") is not None and "grad_norm" in row}
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_with_the_losses_and_weights_of_an_unbroken_one(tmp_path):
+    _corpus(tmp_path)
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run(_command(tmp_path, whole), check=True, env=env, capture_output=True)
+    process = subprocess.Popen(_command(tmp_path, broken), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (broken / "checkpoints/step_20").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    subprocess.run(_command(tmp_path, broken), check=True, env=env, capture_output=True)
+    assert _losses(whole) == _losses(broken)
+    assert len(_losses(whole)) == 60
+    ours, theirs = (torch.load(run / "space/sonar_mini_decoder.pt", weights_only=True)["model"] for run in (whole, broken))
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
