@@ -1,16 +1,18 @@
 """Concept models: given the concepts of a text so far, the next one."""
 
 from lcm.models.base import BaseConfig, BaseLCM
-from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelError, State
-from lcm.models.registry import (
-    Family,
-    checkpoint_layers,
-    create_model,
-    get_family,
-    register,
-    register_with_fairseq2,
-    shard_layers,
+from lcm.models.checkpoint import (
+    LoadedModel,
+    ModelInfo,
+    find_model,
+    load_model_folder,
+    read_info,
+    save_model,
+    shipped_models,
 )
+from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelError, State
+from lcm.models.hub import checkpoint_layers, register_with_fairseq2, shard_layers
+from lcm.models.registry import Family, create_model, get_family, register
 
 __all__ = [
     "BaseConfig",
@@ -18,13 +20,20 @@ __all__ = [
     "Batch",
     "ConceptModel",
     "Family",
+    "LoadedModel",
     "LossTerms",
     "ModelError",
+    "ModelInfo",
     "State",
     "checkpoint_layers",
     "create_model",
+    "find_model",
     "get_family",
+    "load_model_folder",
+    "read_info",
     "register",
     "register_with_fairseq2",
+    "save_model",
     "shard_layers",
+    "shipped_models",
 ]

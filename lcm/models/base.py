@@ -104,7 +104,7 @@ class BaseLCM(ConceptModel):
         return LossTerms(error.sum(), int((batch.lengths - 1).sum()))
 
     def squared_error(self, concepts: Tensor, lengths: Tensor) -> Tensor:
-        """Raw concepts [B, S, E] → ‖prediction n − concept n + 1‖² [B, S − 1] in normalized space, 0 where no target is."""
+        """Raw concepts [B, S, E] → normalized ‖prediction n − concept n + 1‖² [B, S − 1], 0 where no target is."""
         check_lengths(concepts, lengths, self.config.concept_dim, self.config.max_len)
         z = self.normalizer(concepts)
         error = (self._predict(z[:, :-1]) - z[:, 1:]).square().sum(-1)

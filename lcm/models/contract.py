@@ -61,7 +61,7 @@ class ConceptModel(nn.Module, ABC):
 
     @abstractmethod
     def prefill(self, prompts: Tensor, lengths: Tensor) -> Any:
-        """Read raw prompts [B, S, E] of the given lengths [B], padded at the right → the State that `step` goes on from."""
+        """Read raw prompts [B, S, E] of lengths [B], padded at the right → the State that `step` goes on from."""
 
     @abstractmethod
     def step(self, state: Any, rngs: Sequence[torch.Generator] | None = None) -> Tensor:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
-
-from torch.nn import Module
+from typing import Any
 
 from lcm.models.contract import ConceptModel, ModelError
-
-if TYPE_CHECKING:
-    from fairseq2.nn.fsdp import FSDPWrapper
-    from fairseq2.runtime.dependency import DependencyContainer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +35,11 @@ def get_family(name: str) -> Family:
     return _FAMILIES[name]
 
 
+def families() -> Iterator[Family]:
+    """All families, in order of registration."""
+    yield from _FAMILIES.values()
+
+
 def create_model(family: str, architecture: str = "tiny", **fields_to_set: Any) -> ConceptModel:
     """A new model with random weights, such as `create_model("base", "tiny", concept_dim=space.dim)`.
 
@@ -61,43 +60,3 @@ def configure(family: Family, base: Any, fields_to_set: Mapping[str, Any]) -> An
             near = get_close_matches(name, names) or names
             raise ModelError(f"Family '{family.name}' has no field '{name}'. Perhaps {' or '.join(near)}?")
     return replace(base, **fields_to_set)
-
-
-def register_with_fairseq2(container: DependencyContainer) -> None:
-    """Every family with its architectures, so that fairseq2's hub, FSDP and activation checkpointing know them."""
-    from fairseq2.composition import register_model_family
-    from fairseq2.runtime.config_registry import ConfigRegistrar
-
-    for family in _FAMILIES.values():
-        register_model_family(
-            container,
-            f"lcm_{family.name}",
-            kls=family.model,
-            config_kls=family.config,
-            factory=family.model,
-            fsdp_applier=shard_layers,
-            layerwise_ac_applier=checkpoint_layers,
-        )
-        for name, config in family.architectures.items():
-            ConfigRegistrar(container, family.config)(name)(lambda config=config: config)
-
-
-def shard_layers(model: ConceptModel, granularity: str, wrapper: FSDPWrapper) -> Module:
-    """Wrap each layer of a model for FSDP (`granularity` is fairseq2's; it must be "layer")."""
-    from fairseq2.error import NotSupportedError
-    from fairseq2.models.utils.fsdp import apply_layerwise_fsdp
-
-    if granularity != "layer":
-        raise NotSupportedError(f"`granularity` must be layer, but is {granularity} instead.")
-    for stack in model.stacks:
-        apply_layerwise_fsdp(stack, wrapper)
-    return model
-
-
-def checkpoint_layers(model: ConceptModel, every_nth_layer: int) -> Module:
-    """Compute the activations of every nth layer again in the backward pass instead of keeping them."""
-    from fairseq2.models.utils.ac import apply_layerwise_ac
-
-    for stack in model.stacks:
-        apply_layerwise_ac(stack, every_nth_layer)
-    return model

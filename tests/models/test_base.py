@@ -178,7 +178,7 @@ def test_the_config_is_checked_and_cannot_be_changed():
         config.num_layers = 3  # type: ignore[misc]
     with pytest.raises(ModelError, match="multiple of 2 · num_heads = 6"):
         BaseConfig(model_dim=32, num_heads=3)
-    with pytest.raises(ModelError, match="num_layer.*num_layers"):
+    with pytest.raises(ModelError, match=r"num_layer.*num_layers"):
         create_model("base", "tiny", num_layer=3)
     with pytest.raises(ModelError, match="no architecture 'huge'"):
         create_model("base", "huge")
