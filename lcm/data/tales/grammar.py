@@ -163,9 +163,7 @@ class _Wording:
 
     def words(self) -> set[str]:
         """The wording's own words: those that touch no slot."""
-        return {
-            word for word in _WORD.findall(re.sub(r"[^\W\d_]*\0[^\W\d_]*", " ", _SLOT.sub("\0", self.template.lower())))
-        }
+        return set(_WORD.findall(re.sub(r"[^\W\d_]*\0[^\W\d_]*", " ", _SLOT.sub("\0", self.template.lower()))))
 
 
 class _Language:
