@@ -39,4 +39,6 @@ def to_iso(code: str) -> str:
         return _ISO_OF_SONAR[code]
     if "_" in code:
         return code.split("_")[0]
-    raise LanguageError(f"Unknown language '{code}'. Use an ISO 639-1 code such as en, or one of SONAR's, such as eng_Latn.")
+    raise LanguageError(
+        f"Unknown language '{code}'. Use an ISO 639-1 code such as en, or one of SONAR's, such as eng_Latn."
+    )

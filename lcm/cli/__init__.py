@@ -6,18 +6,20 @@ import sys
 
 import typer
 
-from lcm.cli import doctor
+from lcm.cli import doctor, segment
 from lcm.errors import LCMError
 
 app = typer.Typer(
     name="lcm",
     help="Large Concept Models: language modelling one sentence at a time.",
+    epilog='Example: echo "It rained. We slept." | lcm segment -',
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 app.callback()(doctor.root)
 app.command()(doctor.doctor)
+app.command()(segment.segment)
 
 
 def main() -> None:
@@ -27,3 +29,5 @@ def main() -> None:
     except LCMError as error:
         print(f"lcm: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

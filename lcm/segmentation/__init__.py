@@ -1,8 +1,8 @@
 """Segmentation: a text becomes sentences, each with its character span and none over the length cap."""
 
 from lcm.segmentation.cap import DEFAULT_CAP, cap
-from lcm.segmentation.segmenter import Segmenter, Sentence, SegmentationError, open_segmenter, segment
 from lcm.segmentation.rules import RuleSegmenter
+from lcm.segmentation.segmenter import SegmentationError, Segmenter, Sentence, open_segmenter, segment
 
 __all__ = [
     "DEFAULT_CAP",

@@ -13,7 +13,9 @@ DEFAULT_CAP = 200
 """Characters."""
 
 # From the best place to split after to the worst that still spares words; a dash counts only where it is no hyphen.
-_BREAKS = tuple(re.compile(pattern) for pattern in (r";(?=\s)", r":(?=\s)", r",(?=\s)", r"[—–](?=\S|\s)|-(?=\s)", r"\s"))
+_BREAKS = tuple(
+    re.compile(pattern) for pattern in (r";(?=\s)", r":(?=\s)", r",(?=\s)", r"[—–](?=\S|\s)|-(?=\s)", r"\s")
+)
 
 
 def cap(sentences: list[Sentence], limit: int = DEFAULT_CAP) -> list[Sentence]:

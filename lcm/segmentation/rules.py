@@ -15,7 +15,10 @@ from lcm.segmentation.segmenter import Sentence, refuse_surrogates, spans_to_sen
 # "What?! Come here." holds two sentences.
 _MISSED = re.compile(r"(?:\?!|!\?)[\"'”’»)]*\s+(?=[\"'“‘«(]?[^\W\d_a-z])")
 # Titles after which a sentence goes on, where sentencex does not know them.
-_TITLES = {"fr": re.compile(r"(?:^|\s)(?:M|MM|Mme|Mlle|Dr|St|Ste)\.\s*$"), "es": re.compile(r"(?:^|\s)(?:Sr|Sra|Srta|Dr|Dra|D)\.\s*$")}
+_TITLES = {
+    "fr": re.compile(r"(?:^|\s)(?:M|MM|Mme|Mlle|Dr|St|Ste)\.\s*$"),
+    "es": re.compile(r"(?:^|\s)(?:Sr|Sra|Srta|Dr|Dra|D)\.\s*$"),
+}
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 
 

@@ -21,7 +21,9 @@ def to_config(kind: type[ConfigT], composed: DictConfig) -> ConfigT:
         return cast(ConfigT, OmegaConf.to_object(OmegaConf.merge(schema, composed)))
     except OmegaConfBaseException as error:
         what = str(error).splitlines()[0]
-        raise TrainingError(f"Configuration: {what} (at '{error.full_key or 'top'}'). See the fields of {kind.__name__}.") from None
+        raise TrainingError(
+            f"Configuration: {what} (at '{error.full_key or 'top'}'). See the fields of {kind.__name__}."
+        ) from None
 
 
 def _unlock(node: Any) -> None:

@@ -65,4 +65,3 @@ def warmup_stable_decay(
         return min(1.0, (step + 1) / max(1, warmup)) * down
 
     return LambdaLR(optimizer, factor)
-

@@ -58,7 +58,11 @@ def _rows(file: Path) -> Iterator[dict[str, object]]:
     if not name.endswith((".jsonl", ".txt")):
         return
     try:
-        with gzip.open(file, "rt", encoding="utf-8") if file.name.endswith(".gz") else file.open(encoding="utf-8") as lines:
+        with (
+            gzip.open(file, "rt", encoding="utf-8")
+            if file.name.endswith(".gz")
+            else file.open(encoding="utf-8") as lines
+        ):
             if name.endswith(".txt"):
                 yield {"text": lines.read()}
                 return
@@ -199,9 +203,9 @@ class TranslationReader(DataReader[TranslationBatch]):
         self._batches = self._draw_chunk()
 
     def _limit(self) -> int:
-        done = self._steps_before / max(1, self._config.curriculum_steps)
-        if done >= 1:
+        if self._steps_before >= self._config.curriculum_steps:
             return self._config.last_limit
+        done = self._steps_before / self._config.curriculum_steps
         return round(self._config.first_limit + done * (64 - self._config.first_limit))
 
     def _draw_chunk(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
@@ -210,8 +214,8 @@ class TranslationReader(DataReader[TranslationBatch]):
         rows = []
         for number, (corpus, weight) in enumerate(zip(self._corpora, self._weights, strict=True)):
             groups = self._groups(number, corpus.num_groups, round(weight * self._config.chunk))
-            start, size = corpus.first[groups], np.diff(corpus.first)[groups]
-            source, target = (start + rng.integers(0, size) for _ in range(2))
+            members, size = corpus.first[groups], np.diff(corpus.first)[groups]
+            source, target = (members + rng.integers(0, size) for _ in range(2))
             rows.append(np.stack([np.full_like(source, number), source, target]))
         corpus_of, source, target = np.concatenate(rows, 1)
         length = np.zeros_like(source)
@@ -230,7 +234,9 @@ class TranslationReader(DataReader[TranslationBatch]):
             batches.append((corpus_of[rows_here], source[rows_here], target[rows_here]))
             start = end
         if len(batches) < self._world_size:
-            raise CorpusError(f"The corpus gives {len(batches)} batches for {self._world_size} processes: use fewer, or more text.")
+            raise CorpusError(
+                f"The corpus gives {len(batches)} batches for {self._world_size} processes: use fewer, or more text."
+            )
         shuffled = [batches[i] for i in rng.permutation(len(batches))]
         whole = len(shuffled) - len(shuffled) % self._world_size
         return shuffled[self._rank : whole : self._world_size]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from fairseq2.data.tokenizers import VocabularyInfo
+from fairseq2.device import SupportsDeviceTransfer
 from fairseq2.models.transformer import StandardMultiheadAttention
 from fairseq2.nn import BatchLayout
 from sonar.models.sonar_text import SonarTextDecoderConfig, SonarTextEncoderConfig
@@ -42,7 +43,7 @@ class SonarModelConfig:
 
 
 @dataclass
-class TranslationBatch:
+class TranslationBatch(SupportsDeviceTransfer):
     """Sentences and what the decoder should say: the same sentence, or its translation."""
 
     source: Tensor
@@ -115,6 +116,7 @@ class SonarAutoencoder(nn.Module):
         for layer in self.encoder.encoder.layers:
             x = x + self._drop(_attend(layer.self_attn, layer.self_attn_layer_norm(x), bias))
             x = x + self._drop(layer.ffn(layer.ffn_layer_norm(x)))
+        assert self.encoder.layer_norm is not None  # the factory always makes one
         x = self.encoder.layer_norm(x)
         return (x * real[..., None]).sum(1) / lengths[:, None]
 

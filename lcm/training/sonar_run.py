@@ -22,7 +22,13 @@ from lcm.training.sonar_corpus import (
     tokenize,
     train_vocabulary,
 )
-from lcm.training.sonar_model import SonarAutoencoder, SonarModelConfig, TranslationBatch, decoder_config, encoder_config
+from lcm.training.sonar_model import (
+    SonarAutoencoder,
+    SonarModelConfig,
+    TranslationBatch,
+    decoder_config,
+    encoder_config,
+)
 from lcm.training.sonar_unit import SonarTrainUnit, SonarValidUnit
 from lcm.training.trainer import ListReader, TrainerConfig, create_gangs, newest_step, train, wrap_for_gangs
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 from fairseq2.evaluator import EvalUnit
-from fairseq2.metrics import MetricBag
-from fairseq2.metrics import Mean
+from fairseq2.metrics import Mean, MetricBag
 from fairseq2.trainer import TrainUnit
 from torch import Tensor, nn
 
@@ -20,7 +19,15 @@ class SonarTrainUnit(TrainUnit[TranslationBatch]):
     """
 
     def __init__(
-        self, model: nn.Module, inner: SonarAutoencoder, *, noise: float, noise_from: int, noise_full: int, seed: int, rank: int
+        self,
+        model: nn.Module,
+        inner: SonarAutoencoder,
+        *,
+        noise: float,
+        noise_from: int,
+        noise_full: int,
+        seed: int,
+        rank: int,
     ) -> None:
         self._model, self._inner = model, inner
         self._noise, self._noise_from, self._noise_full = noise, noise_from, noise_full

@@ -197,7 +197,8 @@ def train(
     if gangs.root.rank == 0:
         _drop_damaged(folder / "checkpoints")
     gangs.root.barrier()
-    known = MetricDescriptorRegistry([MetricDescriptor(name, name, i, formatter=_short) for i, name in enumerate(metrics)])
+    descriptors = [MetricDescriptor(name, name, i, formatter=_short) for i, name in enumerate(metrics)]
+    known = MetricDescriptorRegistry(descriptors)
     recorder = CompositeMetricRecorder(
         [JsonlMetricRecorder(folder, files, known), TensorBoardRecorder(folder, known), LogMetricRecorder(known)]
         if gangs.root.rank == 0
@@ -211,12 +212,12 @@ def train(
     validator: Validator = NOOP_VALIDATOR
     if valid is not None:
         validator = StandardValidator(
-            units=[valid[0]], data_readers=[valid[1]], score_metric_descriptor=known.maybe_get("loss"), **common
+            units=[valid[0]], data_readers=[valid[1]], score_metric_descriptor=descriptors[0], **common
         )
     watched = StoppingUnit(unit, config.max_steps)
     torch.manual_seed(config.seed)
     trainer = Trainer(
-        model=model, unit=watched, data_reader=reader, optimizer=optimizer, lr_scheduler=scheduler,
+        model=model, unit=watched, data_reader=reader, optimizer=optimizer, lr_scheduler=scheduler,  # type: ignore[arg-type]
         fp16_loss_scaler=NOOP_FP16_LOSS_SCALER, validator=validator, early_stopper=NOOP_EARLY_STOPPER,
         garbage_collector=NOOP_GARBAGE_COLLECTOR, max_grad_norm=config.max_grad_norm, no_sync_grad_accumulation=True,
         checkpoint_every_n_steps=config.checkpoint_every, keep_last_n_checkpoints=config.keep_last,
@@ -265,7 +266,9 @@ def _drop_damaged(checkpoints: Path) -> None:
             aside = place.with_name(f"damaged_{step}")
             shutil.rmtree(aside, ignore_errors=True)
             place.rename(aside)
-            log.warning("%s is damaged (%s): set aside as %s; going on from the checkpoint before.", place, error, aside.name)
+            log.warning(
+                "%s is damaged (%s): set aside as %s; going on from the checkpoint before.", place, error, aside.name
+            )
 
 
 def wrap_for_gangs(model: nn.Module, gangs: Gangs) -> nn.Module:

@@ -8,12 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from fairseq2.data.tokenizers import VocabularyInfo
 from fairseq2.nn import BatchLayout
 
 from lcm.training.optimizers import MuonAdamW, warmup_stable_decay
+from lcm.training.sonar_corpus import BatchConfig, TokenizedGroups, TranslationReader
 from lcm.training.sonar_model import SonarAutoencoder, SonarModelConfig
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +75,10 @@ def _corpus(folder: Path) -> None:
     rng = torch.Generator().manual_seed(0)
     for name, count in (("train", 600), ("valid", 60)):
         rows = [
-            " ".join(WORDS[i] for i in torch.randint(len(WORDS), (int(torch.randint(3, 9, (1,), generator=rng)),), generator=rng))
+            " ".join(
+                WORDS[i]
+                for i in torch.randint(len(WORDS), (int(torch.randint(3, 9, (1,), generator=rng)),), generator=rng)
+            )
             for _ in range(count)
         ]
         (folder / f"{name}.jsonl").write_text(json.dumps({"sentences": rows, "lang": "en"}) + "\n")
@@ -101,7 +106,9 @@ def test_a_killed_run_goes_on_with_the_losses_and_weights_of_an_unbroken_one(tmp
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run(_command(tmp_path, whole), check=True, env=env, capture_output=True)
-    process = subprocess.Popen(_command(tmp_path, broken), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        _command(tmp_path, broken), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 120
     while not (broken / "checkpoints/step_20").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -110,5 +117,44 @@ def test_a_killed_run_goes_on_with_the_losses_and_weights_of_an_unbroken_one(tmp
     subprocess.run(_command(tmp_path, broken), check=True, env=env, capture_output=True)
     assert _losses(whole) == _losses(broken)
     assert len(_losses(whole)) == 60
-    ours, theirs = (torch.load(run / "space/sonar_mini_decoder.pt", weights_only=True)["model"] for run in (whole, broken))
+    ours, theirs = (
+        torch.load(run / "space/sonar_mini_decoder.pt", weights_only=True)["model"] for run in (whole, broken)
+    )
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def _reader(sentences: int, **options: int) -> TranslationReader:
+    """A reader over made-up tokens: sentence i has 1 + i % 40 of them."""
+    lengths = [1 + i % 40 for i in range(sentences)]
+    corpus = TokenizedGroups(
+        tokens=np.full(sum(lengths), 5, np.uint16),
+        offsets=np.cumsum([0, *lengths]),
+        lang=np.zeros(sentences, np.uint8),
+        first=np.arange(sentences + 1),
+    )
+    reader = TranslationReader.__new__(TranslationReader)
+    reader._lang_ids, reader._end = [40], 3
+    reader._corpora, reader._weights, reader._config = [corpus], [1.0], BatchConfig(**options)
+    reader._seed, reader._rank, reader._world_size = 1, 0, 1
+    reader.reset()
+    return reader
+
+
+def test_short_sentences_come_first_and_all_lengths_once_the_curriculum_is_over():
+    early = _reader(400, tokens=200, chunk=400, first_limit=14, curriculum_steps=10_000)
+    late = _reader(400, tokens=200, chunk=400, curriculum_steps=0)
+    longest = [max(int(next(r)[0].source_lengths.max()) for _ in range(r.batches_in_chunk)) - 2 for r in (early, late)]
+    assert longest == [14, 40]
+
+
+def test_an_epoch_holds_every_sentence_once_and_a_restored_position_the_same_batches():
+    reader = _reader(400, tokens=200, chunk=400, curriculum_steps=0)
+    lengths = sorted(n - 2 for _ in range(reader.batches_in_chunk) for n in next(reader)[0].source_lengths.tolist())
+    assert lengths == sorted(1 + i % 40 for i in range(400))
+    for _ in range(5):
+        next(reader)
+    again = _reader(400, tokens=200, chunk=400, curriculum_steps=0)
+    again.load_state_dict(reader.state_dict())
+    for _ in range(100):
+        ours, theirs = next(reader)[0], next(again)[0]
+        assert torch.equal(ours.source, theirs.source) and torch.equal(ours.target, theirs.target)

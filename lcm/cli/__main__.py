@@ -1,0 +1,5 @@
+"""`python -m lcm.cli` is `lcm`."""
+
+from lcm.cli import main
+
+main()
