@@ -4,16 +4,35 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lcm.data.batches import ConceptBatch as ConceptBatch
+    from lcm.data.corpus import Corpus as Corpus
+    from lcm.data.preparation import Progress as Progress
+    from lcm.data.preparation import Report as Report
+    from lcm.data.preparation import prepare as prepare
+    from lcm.data.reader import ConceptReader as ConceptReader
+    from lcm.data.reader import read_once as read_once
+    from lcm.data.sources import CorpusError as CorpusError
+    from lcm.data.sources import Document as Document
+    from lcm.data.sources import read_documents as read_documents
 
-__all__ = ["ConceptBatch"]
-
-_HOMES = {"ConceptBatch": "lcm.data.batches"}
+_HOMES = {
+    "ConceptBatch": "batches",
+    "ConceptReader": "reader",
+    "Corpus": "corpus",
+    "CorpusError": "sources",
+    "Document": "sources",
+    "Progress": "preparation",
+    "Report": "preparation",
+    "prepare": "preparation",
+    "read_documents": "sources",
+    "read_once": "reader",
+}
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    # The tales need no torch: what does is imported when it is asked for.
+    # The tales need neither torch nor Arrow: what does is imported when it is asked for.
     if name in _HOMES:
         from importlib import import_module
 
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(f"lcm.data.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'lcm.data' has no attribute '{name}'")
