@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from lcm.cli import doctor, segment
+from lcm.cli import doctor, segment, space
 from lcm.errors import LCMError
 
 app = typer.Typer(
@@ -20,6 +20,9 @@ app = typer.Typer(
 app.callback()(doctor.root)
 app.command()(doctor.doctor)
 app.command()(segment.segment)
+app.command()(space.encode)
+app.command()(space.decode)
+app.command()(space.roundtrip)
 
 
 def main() -> None:

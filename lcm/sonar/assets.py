@@ -1,9 +1,9 @@
 """A concept space on disk: asset cards, fp16 weights and tokenizer, in one folder that fairseq2 reads.
 
-    <name>.yaml         two cards, <name>_encoder and <name>_decoder; paths relative to this file
-    <name>_encoder.pt   {"model": state dict} of sonar-space's text encoder, fp16
-    <name>_decoder.pt   the same of the decoder
-    <name>.model        sentencepiece vocabulary, unk/bos/eos = 0/1/2 and no pad (NLLB's format)
+<name>.yaml         two cards, <name>_encoder and <name>_decoder; paths relative to this file
+<name>_encoder.pt   {"model": state dict} of sonar-space's text encoder, fp16
+<name>_decoder.pt   the same of the decoder
+<name>.model        sentencepiece vocabulary, unk/bos/eos = 0/1/2 and no pad (NLLB's format)
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from fairseq2.assets import (
@@ -125,16 +126,19 @@ def find_cards(name: str | Path) -> SpaceCards:
             return SpaceCards(name, encoder, decoder)
     if Path(name).is_dir():
         return _cards_in(Path(name))
-    known = sorted(space for space in _names(store) if not space.startswith("text_"))
+    known = [space.removeprefix("text_") for space in _names(store)]
     raise ConceptSpaceError(
-        f"Unknown space '{name}'. Known: {', '.join([*known, 'sonar_basic'])}, or the path of a folder that "
-        f"lcm.sonar.save_space wrote."
+        f"Unknown space '{name}'. Known: {', '.join(known)}, or the path of a folder that lcm.sonar.save_space wrote."
     )
 
 
 def load_assets(cards: SpaceCards, device: torch.device, dtype: torch.dtype) -> SpaceAssets:
     """Load models and tokenizers, downloading what is not there yet. Raises ConceptSpaceError."""
-    encoders, decoders, tokenizers = get_sonar_text_encoder_hub(), get_sonar_text_decoder_hub(), get_nllb_tokenizer_hub()
+    encoders, decoders, tokenizers = (
+        get_sonar_text_encoder_hub(),
+        get_sonar_text_decoder_hub(),
+        get_nllb_tokenizer_hub(),
+    )
     with _explained(f"Space '{cards.name}', {_file(cards.encoder, 'checkpoint')}"):
         encoder_config = encoders.get_model_config(cards.encoder)
         encoder = encoders.load_model(cards.encoder, device=device, dtype=dtype)
@@ -179,11 +183,9 @@ def _cards_in(folder: Path) -> SpaceCards:
 
 
 def _names(store: AssetStore) -> list[str]:
-    """Every <name> of which there are a text encoder and a text decoder."""
-    parts = [
-        {card.name.removesuffix(f"_{part}") for card in store.find_cards("model_family", family)}
-        for part, family in (("encoder", SONAR_TEXT_ENCODER_FAMILY), ("decoder", SONAR_TEXT_DECODER_FAMILY))
-    ]
+    """Every <name> of which there are a card <name>_encoder and a card <name>_decoder."""
+    names = [name.removesuffix("@") for name in store.asset_names]  # fairseq2 writes the environment behind the @
+    parts = [{n.removesuffix(part) for n in names if n.endswith(part)} for part in ("_encoder", "_decoder")]
     return sorted(parts[0] & parts[1])
 
 
@@ -209,7 +211,13 @@ def _explained(place: str) -> Iterator[None]:
             f"{place}: {error}{cause} Tried once, waiting at most {_TIMEOUT} s for an answer. Check the network, or use the "
             f"small space that ships with this package: {_SHIPPED}."
         ) from error
-    except (AssetCardError, AssetMetadataError, OperationalError, OSError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    # A damaged checkpoint: torch raises any of the last five, as the damage falls.
+    except (
+        AssetCardError, AssetMetadataError, OperationalError, OSError, EOFError, KeyError, RuntimeError, UnpicklingError,
+        ValueError,
+    ) as error:  # fmt: skip
         reason: BaseException = error
         while reason.__cause__ is not None:
             reason = reason.__cause__
@@ -221,7 +229,9 @@ def _explained(place: str) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _card(name: str, family: str, arch: str, config: SonarTextEncoderConfig | SonarTextDecoderConfig) -> dict[str, object]:
+def _card(
+    name: str, family: str, arch: str, config: SonarTextEncoderConfig | SonarTextDecoderConfig
+) -> dict[str, object]:
     fields = dataclasses.asdict(config)
     if "_from_fairseq" in fields:
         fields["_from_fairseq"] = False  # it would raise max_seq_len once more at each construction

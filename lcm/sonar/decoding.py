@@ -39,11 +39,15 @@ class TopP:
         if not 0 < self.p <= 1:
             raise ConceptSpaceError(f"p must be in (0, 1], but is {self.p}.")
         if not self.temperature > 0:
-            raise ConceptSpaceError(f"temperature must be positive, but is {self.temperature}. Use beam_size=1 for greedy.")
+            raise ConceptSpaceError(
+                f"temperature must be positive, but is {self.temperature}. Use beam_size=1 for greedy."
+            )
 
     def __call__(self, logits: Tensor, u: Tensor) -> Tensor:
         """logits [R, V] and uniform numbers u [R] → tokens [R], by inverting the cumulative distribution."""
-        probabilities, tokens = (logits.double() / self.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+        probabilities, tokens = (
+            (logits.double() / self.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+        )
         cumulative = probabilities.cumsum(-1)
         inside = cumulative - probabilities < self.p  # the token that crosses p belongs to the nucleus
         mass = (probabilities * inside).sum(-1, keepdim=True)
@@ -132,7 +136,7 @@ def _beam_search(
         total = (scores[..., None] + log_p.view(*scores.shape, V)).flatten(1)  # [N, W·V]
         best, flat = total.topk(min(2 * W, total.shape[1]))
         parent, token = flat // V, flat % V  # [N, 2W]
-        ended = token == eos
+        ended: Tensor = token == eos  # type: ignore[assignment]
         finished: set[int] = set()
         for n, w in ended[:, :W].nonzero().tolist():
             hypotheses = found[int(sentences[n])]
@@ -159,7 +163,7 @@ class _Rows:
     def __init__(self, model: ConditionalTransformerDecoderModel, concepts: Tensor, first: int) -> None:
         """concepts [R, E]; `first` is the number of the first one, for errors."""
         self.model = model
-        self.layers = list(model.decoder.layers)  # type: ignore[arg-type]
+        self.layers = list(model.decoder.layers)
         self.numbers = torch.arange(first, first + len(concepts), device=concepts.device)
         z = model.encode(concepts[:, None], BatchLayout.of(concepts[:, None])).squeeze(1)
         if model.post_sentemb_proj is not None:
@@ -194,7 +198,7 @@ class _Rows:
 
     def logits(self, x: Tensor) -> Tensor:
         """Output [R, D] → logits of the next token [R, V]. Raises ConceptSpaceError if the decoder broke on a concept."""
-        x = self.model.decoder.layer_norm(x)  # type: ignore[operator]
+        x = self.model.decoder.layer_norm(x)
         broken = ~x.isfinite().all(-1)
         if broken.any():
             number = int(self.numbers[broken.nonzero()[0, 0]])
@@ -210,7 +214,7 @@ class _Rows:
 
 def _rows_that_fit(model: ConditionalTransformerDecoderModel) -> int:
     """How many rows of 64 tokens keep their keys and values in a gigabyte; at most 256."""
-    layers = list(model.decoder.layers)  # type: ignore[arg-type]
+    layers = list(model.decoder.layers)
     weight = layers[0].self_attn.k_proj.weight
     per_row = len(layers) * 2 * 64 * weight.shape[0] * weight.element_size()
     return int(max(1, min(256, _CACHE_BYTES // per_row)))

@@ -43,17 +43,19 @@ class ConceptSpace:
         self.normalizer: Normalizer | None = None
         self.encoder = encoder.eval().requires_grad_(False)
         self.decoder = decoder.eval().requires_grad_(False)
-        self._source, self._target = tokenizers
+        if self.device.type == "cpu" and torch.backends.mkldnn.is_available():
+            encoding.pack(self.encoder)
+        self.tokenizers = tokenizers  # of the encoder and of the decoder
 
     @property
     def device(self) -> torch.device:
         """Where it computes, and where its concepts are."""
-        return next(self.encoder.parameters()).device
+        return next(self.decoder.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
         """What it computes in; concepts are float32 whatever this is."""
-        return next(self.encoder.parameters()).dtype
+        return next(self.decoder.parameters()).dtype
 
     @property
     def max_tokens(self) -> int:
@@ -65,7 +67,7 @@ class ConceptSpace:
         """[E], the concept that closes every document: "End of text." in English, whatever the document's language."""
         return self.encode([END_OF_TEXT], "eng_Latn")[0]
 
-    def encode(self, sentences: Sequence[str], lang: str, *, batch_tokens: int = 2048) -> Tensor:
+    def encode(self, sentences: Sequence[str], lang: str, *, batch_tokens: int = 1024) -> Tensor:
         """Sentences → concepts [N, E], float32 on the space's device, in order; each distinct sentence is encoded once.
 
         `lang` is ISO 639-1 or SONAR's code. A batch holds at most `batch_tokens` tokens, padding included. A sentence
@@ -77,7 +79,7 @@ class ConceptSpace:
             raise ConceptSpaceError("encode takes a list of sentences, but got one string. Put it in a list.")
         if not sentences:
             return torch.zeros(0, self.dim, device=self.device)
-        concepts = encoding.encode(sentences, self.encoder, self._source, language, batch_tokens)
+        concepts = encoding.encode(sentences, self.encoder, self.tokenizers[0], language, batch_tokens)
         return concepts.float().clone()  # out of inference mode, so that models can be trained on it
 
     def decode(
@@ -103,12 +105,12 @@ class ConceptSpace:
         max_tokens = self.max_tokens if max_tokens is None else max_tokens
         if not 4 <= max_tokens <= self.max_tokens:
             raise ConceptSpaceError(f"max_tokens must be between 4 and {self.max_tokens}, but is {max_tokens}.")
-        prefix = self._target.create_encoder(lang=language, mode="target").prefix_indices
+        prefix = self.tokenizers[1].create_encoder(lang=language, mode="target").prefix_indices
         assert prefix is not None  # </s> __lang__, in every NLLB tokenizer
-        read = self._target.create_decoder()
+        read = self.tokenizers[1].create_decoder()
         tokens = decoding.decode(
             concepts.detach().to(self.device, self.dtype),
-            self.decoder, self._target.vocab_info, prefix.to(self.device),
+            self.decoder, self.tokenizers[1].vocab_info, prefix.to(self.device),
             beam_size=beam_size, sampler=sampler, max_tokens=max_tokens,
         )  # fmt: skip
         return [read(ids) for ids in tokens]
@@ -147,5 +149,15 @@ def open_space(
     damaged cards or weights.
     """
     cards = find_cards(name)
-    assets = load_assets(cards, torch.device(device), dtype)
+    assets = load_assets(cards, _device(device), dtype)
     return ConceptSpace(cards.name, assets.encoder, assets.decoder, assets.tokenizers, assets.languages, assets.dim)
+
+
+def _device(device: str | torch.device) -> torch.device:
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConceptSpaceError(f"Device '{device}' cannot be used here ({reason}). Use cpu, cuda or cuda:1.") from None
+    return chosen

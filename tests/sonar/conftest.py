@@ -11,17 +11,10 @@ from fairseq2.nn import BatchLayout
 from fairseq2.nn.utils.padding import pad_seqs
 from sonar.models.sonar_text import SonarTextDecoderConfig, SonarTextEncoderConfig
 from sonar.models.sonar_text.factory import SonarTextDecoderFactory, SonarTextEncoderFactory
+from tiny_sentences import LANGUAGES, SENTENCES
 
 from lcm.sonar import ConceptSpace, open_space, save_space
 
-LANGUAGES = ["eng_Latn", "fra_Latn"]
-SENTENCES = [
-    f"The {size} {animal} {deed} {place}."
-    for size in ("old", "tiny", "clever")
-    for animal in ("fox", "owl", "bear", "hedgehog")
-    for deed in ("sleeps", "is looking for honey", "tells a long story")
-    for place in ("by the river", "under the great oak tree")
-]
 WIDTH = 32
 
 
@@ -33,7 +26,9 @@ def space_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sentence_iterator=iter(SENTENCES), model_prefix=str(folder / "pieces"), vocab_size=120, model_type="unigram",
         character_coverage=1.0, unk_id=0, bos_id=1, eos_id=2, pad_id=-1, hard_vocab_limit=False, minloglevel=2,
     )  # fmt: skip
-    tokenizer = load_nllb_tokenizer(folder / "pieces.model", NllbTokenizerConfig(langs=LANGUAGES, default_lang="eng_Latn"))
+    tokenizer = load_nllb_tokenizer(
+        folder / "pieces.model", NllbTokenizerConfig(langs=LANGUAGES, default_lang="eng_Latn")
+    )
     vocab = tokenizer.vocab_info
     shared = dict(
         model_dim=WIDTH, max_seq_len=64, vocab_info=vocab, num_encoder_layers=2, num_decoder_layers=2, num_encoder_attn_heads=2,
@@ -55,7 +50,9 @@ def space_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         z = encoder(*pad_seqs(source, pad_value=vocab.pad_idx)).sentence_embeddings[:, None]
         inputs = pad_seqs([t[:-1] for t in target], pad_value=vocab.pad_idx)
         labels, _ = pad_seqs([t[1:] for t in target], pad_value=vocab.pad_idx)
-        loss = F.cross_entropy(decoder(z, BatchLayout.of(z), *inputs).flatten(0, 1), labels.flatten(), ignore_index=vocab.pad_idx)
+        loss = F.cross_entropy(
+            decoder(z, BatchLayout.of(z), *inputs).flatten(0, 1), labels.flatten(), ignore_index=vocab.pad_idx
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
