@@ -34,7 +34,8 @@ class Kind:
 
 # The grammatical gender is the same in French, Spanish and German: a pronoun survives translation.
 CHARACTERS: dict[str, str] = dict.fromkeys(
-    "tom leo max paul fox wolf bear dog hedgehog raven lion elephant donkey badger beaver giant king tomcat".split(), "m"
+    "tom leo max paul fox wolf bear dog hedgehog raven lion elephant donkey badger beaver giant king tomcat".split(),
+    "m",
 ) | dict.fromkeys(
     "anna mia clara rosa turtle bee goose cow goat owl swallow spider hen witch queen grandmother".split(), "f"
 )
