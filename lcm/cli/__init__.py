@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from lcm.cli import doctor, segment, space
+from lcm.cli import doctor, generate, models, prepare, segment, space
 from lcm.errors import LCMError
 
 app = typer.Typer(
@@ -23,6 +23,9 @@ app.command()(segment.segment)
 app.command()(space.encode)
 app.command()(space.decode)
 app.command()(space.roundtrip)
+app.command()(prepare.prepare)
+app.command()(generate.generate)
+app.command()(models.models)
 
 
 def main() -> None:

@@ -130,7 +130,7 @@ def _read_concepts(path: str) -> Tensor:
         raise FileError(f"{path}: no such file. Give concepts that `lcm encode` wrote.") from None
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         reason = "is a folder" if isinstance(error, IsADirectoryError) else "is not a whole .npy array"
-        raise FileError(f"{path}: {reason}. Write it again: lcm encode SENTENCES --output {path}") from None
+        raise FileError(f"{path}: {reason}. Write one with lcm encode SENTENCES --output X.npy.") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
         found = f"numbers of type {array.dtype}" if isinstance(array, np.ndarray) else "several arrays"
         raise FileError(f"{path}: holds {found}, but concepts are one array of floating-point numbers.")

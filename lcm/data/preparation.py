@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lcm.data.corpus import DATASET, Encoded, Manifest, Settings, Shard, checksum, write_shard
 from lcm.data.sources import CorpusError, Document, read_documents
@@ -26,7 +25,8 @@ _CHUNK = 2048  # sentences encoded between two reports of progress
 class Progress:
     """How far a preparation is."""
 
-    documents: int
+    documents: float
+    """Done; those of the shard in work count by the share of its sentences that are encoded."""
     total: int
     encoded: int
     """Sentences that this run put through the encoder."""
@@ -75,14 +75,14 @@ def prepare(
     total = _check(read_documents(source, lang=lang, limit=limit), space)
     shards = _shards_before(folder, settings, shard_size)
 
+    names: list[str] = []
     done = encoded = kept = 0
 
-    def count(sentences: int) -> None:
+    def report(sentences: int, share: float) -> None:
         nonlocal encoded
         encoded += sentences
-        on_progress(Progress(done, total, encoded))
+        on_progress(Progress(done + share * len(part), total, encoded))
 
-    names: list[str] = []
     documents = read_documents(source, lang=lang, limit=limit)
     while part := list(islice(documents, shard_size)):
         names.append(f"shard-{len(names):05d}.arrow")
@@ -91,10 +91,10 @@ def prepare(
         if (before := shards.get(path.name)) and before.source == digest and _is_whole(path, before):
             kept += 1
         else:
-            shards[path.name] = write_shard(path, encode_documents(part, segmenter, space, count), settings, digest)
+            shards[path.name] = write_shard(path, encode_documents(part, segmenter, space, report), settings, digest)
             Manifest(settings, shard_size, False, tuple(shards[name] for name in sorted(shards))).write(folder)
+        report(0, 1)
         done += len(part)
-        count(0)
     for name in shards.keys() - set(names):
         (folder / name).unlink(missing_ok=True)  # left from a longer source
     made = tuple(shards[name] for name in names)
@@ -103,11 +103,15 @@ def prepare(
 
 
 def encode_documents(
-    documents: Sequence[Document], segmenter: Segmenter, space: ConceptSpace, count: Callable[[int], None]
+    documents: Sequence[Document],
+    segmenter: Segmenter,
+    space: ConceptSpace,
+    report: Callable[[int, float], None] = lambda sentences, share: None,
 ) -> list[Encoded]:
-    """Documents with their concepts and the end of text after the last; `count` is told how many were encoded.
+    """Documents with their concepts, the end of text after the last sentence of each.
 
-    A sentence that several documents hold in one language is encoded once.
+    A sentence that several documents hold in one language is encoded once. `report` is told, now and then, how many
+    sentences have been encoded since, and what share of all is done.
     """
 
     def split(text: str, lang: str) -> list[str]:
@@ -118,32 +122,29 @@ def encode_documents(
     for document, sentences in zip(documents, texts, strict=True):
         for sentence in sentences:
             known[document.lang].setdefault(sentence, len(known[document.lang]))
-    tables = {lang: _encode(list(sentences), lang, space, count) for lang, sentences in known.items()}
+    tables = {lang: np.empty((len(rows), space.dim), np.float16) for lang, rows in known.items()}
+    number, encoded = sum(map(len, known.values())), 0
+    for lang, rows in known.items():
+        by_length = sorted(rows, key=len)  # batches of like length, so that little is padded
+        for start in range(0, len(by_length), _CHUNK):
+            portion = by_length[start : start + _CHUNK]
+            with np.errstate(over="ignore"):  # told below, with its place
+                tables[lang][[rows[sentence] for sentence in portion]] = space.encode(portion, lang).cpu().numpy()
+            encoded += len(portion)
+            report(len(portion), encoded / number)
     end = space.end_of_text.cpu().numpy().astype(np.float16)[None]
-    rows = []
+    result = []
     for document, sentences in zip(documents, texts, strict=True):
         places = [known[document.lang][sentence] for sentence in sentences]
         concepts = np.concatenate([tables[document.lang][places], end])
-        rows.append(Encoded(document.id, document.lang, [*sentences, END_OF_TEXT], concepts))
         if not np.isfinite(concepts).all():
             bad = int(np.flatnonzero(~np.isfinite(concepts).all(1))[0])
             raise CorpusError(
-                f"{document.place}: sentence {bad} has a concept that is not finite in float16. "
-                f"Space '{space.name}' cannot take it; remove the sentence."
+                f"{document.place}: the concept of sentence {bad} is not finite in float16, so space '{space.name}' cannot "
+                f"take it. Remove the sentence."
             )
-    return rows
-
-
-def _encode(sentences: list[str], lang: str, space: ConceptSpace, count: Callable[[int], None]) -> NDArray[np.float16]:
-    """Distinct sentences → concepts [N, E], in portions of like length, so that little is padded."""
-    order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
-    table = np.empty((len(sentences), space.dim), np.float16)
-    for start in range(0, len(order), _CHUNK):
-        portion = order[start : start + _CHUNK]
-        with np.errstate(over="ignore"):  # told with its place by the caller
-            table[portion] = space.encode([sentences[i] for i in portion], lang).cpu().numpy()
-        count(len(portion))
-    return table
+        result.append(Encoded(document.id, document.lang, [*sentences, END_OF_TEXT], concepts))
+    return result
 
 
 def _check(documents: Iterable[Document], space: ConceptSpace) -> int:

@@ -208,7 +208,7 @@ def _explained(place: str) -> Iterator[None]:
     except AssetDownloadError as error:
         cause = f" ({error.__cause__})" if error.__cause__ else ""
         raise ConceptSpaceError(
-            f"{place}: {error}{cause} Tried once, waiting at most {_TIMEOUT} s for an answer. Check the network, or use the "
+            f"{place.split(',')[0]}: {error}{cause} Tried once, waiting at most {_TIMEOUT} s for an answer. Check the network, or use the "
             f"small space that ships with this package: {_SHIPPED}."
         ) from error
     except torch.OutOfMemoryError:
