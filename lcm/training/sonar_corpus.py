@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,16 +87,6 @@ def _groups_of(row: dict[str, object], default_lang: str, file: Path) -> Iterato
         yield from ({to_sonar(lang): sentence} for sentence in segment(text, lang))
     else:
         raise CorpusError(f"{file}: a row has neither `sentences` nor `text`.")
-
-
-def train_vocabulary(sentences: Iterable[str], size: int, prefix: Path) -> Path:
-    """A unigram sentencepiece vocabulary with byte fallback, as fairseq2's NLLB tokenizer reads it; the .model file."""
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(sentences), model_prefix=str(prefix), vocab_size=size, model_type="unigram",
-        character_coverage=0.9999, byte_fallback=True, unk_id=0, bos_id=1, eos_id=2, pad_id=-1, num_threads=2,
-        hard_vocab_limit=False, minloglevel=2,
-    )  # fmt: skip
-    return prefix.with_name(prefix.name + ".model")
 
 
 @dataclass(frozen=True)
@@ -274,11 +263,3 @@ def _pad(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     for i, row in enumerate(rows):
         padded[i, : len(row)] = row
     return torch.from_numpy(padded), lengths
-
-
-def sample_for_vocabulary(corpora: Sequence[Sequence[Group]], per_corpus: int, seed: int) -> Iterator[str]:
-    """At most `per_corpus` groups of each corpus, every language of them."""
-    rng = random.Random(seed)
-    for groups in corpora:
-        for group in rng.sample(groups, min(per_corpus, len(groups))):
-            yield from group.values()

@@ -94,6 +94,7 @@ class SonarAutoencoder(nn.Module):
         super().__init__()
         self.encoder = SonarTextEncoderFactory(encoder_config(config, vocab)).create_model()
         self.decoder = SonarTextDecoderFactory(decoder_config(config, vocab)).create_model()
+        self.dim = config.dim
         self.dropout = config.dropout
 
     def forward(self, batch: TranslationBatch, rng: torch.Generator | None = None) -> tuple[Tensor, Tensor]:

@@ -18,9 +18,7 @@ from lcm.training.sonar_corpus import (
     Group,
     TranslationReader,
     read_groups,
-    sample_for_vocabulary,
     tokenize,
-    train_vocabulary,
 )
 from lcm.training.sonar_model import (
     SonarAutoencoder,
@@ -31,6 +29,7 @@ from lcm.training.sonar_model import (
 )
 from lcm.training.sonar_unit import SonarTrainUnit, SonarValidUnit
 from lcm.training.trainer import ListReader, TrainerConfig, create_gangs, newest_step, train, wrap_for_gangs
+from lcm.training.vocabulary import carry_embedding, sample_for_vocabulary, train_vocabulary
 
 log = logging.getLogger("lcm.training")
 
@@ -82,6 +81,10 @@ class SonarRunConfig:
     """Shares of the run between which the noise rises."""
     init_from: str | None = None
     """A space's folder to take weights and vocabulary from; the optimiser starts afresh."""
+    new_vocabulary: bool = False
+    """With `init_from`: make a vocabulary of these texts instead; pieces that both hold keep their embeddings."""
+    reconstruct: int = 400
+    """Held-out sentences that each validation encodes and decodes, for BLEU and the exact share."""
     model: SonarModelConfig = field(default_factory=SonarModelConfig)
     batches: BatchConfig = field(default_factory=BatchConfig)
     optimizer: SonarOptimizerConfig = field(default_factory=SonarOptimizerConfig)
@@ -97,11 +100,12 @@ def run_sonar(config: SonarRunConfig) -> Path:
     corpora = [read_groups(Path(text.path), text.lang) for text in config.texts]
     held_out = [group for text in config.valid for group in read_groups(Path(text.path), text.lang)]
     vocabulary = folder / "vocabulary.model"
-    if config.init_from is not None and not vocabulary.exists():
+    if config.init_from is not None:
         source = Path(config.init_from) / f"{config.name}.model"
         if not source.exists():
             raise CorpusError(f"{source}: missing. init_from must be a folder that this recipe wrote.")
-        vocabulary.write_bytes(source.read_bytes())
+        if not config.new_vocabulary and not vocabulary.exists():
+            vocabulary.write_bytes(source.read_bytes())
     if gangs.root.rank == 0 and not vocabulary.exists():
         sample = sample_for_vocabulary(corpora, config.vocabulary_sample, config.trainer.seed)
         train_vocabulary(sample, config.vocabulary_size, folder / "new").rename(vocabulary)
@@ -111,9 +115,7 @@ def run_sonar(config: SonarRunConfig) -> Path:
     torch.manual_seed(config.trainer.seed)
     model = SonarAutoencoder(config.model, tokenizer.vocab_info)
     if config.init_from is not None and newest_step(folder) is None:
-        for part in ("encoder", "decoder"):
-            state = torch.load(Path(config.init_from) / f"{config.name}_{part}.pt", weights_only=True)["model"]
-            getattr(model, part).load_state_dict({key: value.float() for key, value in state.items()})
+        _take_weights(model, Path(config.init_from), config.name, vocabulary)
     wrapped = wrap_for_gangs(model.to(gangs.device), gangs)
 
     weights = [text.weight for text in config.texts]
@@ -137,7 +139,11 @@ def run_sonar(config: SonarRunConfig) -> Path:
         config=config.trainer,
         folder=folder,
         gangs=gangs,
-        valid=(SonarValidUnit(model), ListReader(_held_out_batches(held_out, vocabulary, langs, config))),
+        valid=(
+            SonarValidUnit(model, config.name, tokenizer, langs, held_out[: config.reconstruct]),
+            ListReader(_held_out_batches(held_out, vocabulary, langs, config)),
+        ),
+        metrics=("loss", "bleu", "exact"),
     )  # fmt: skip
     space = folder / "space"
     if gangs.root.rank == 0:
@@ -148,6 +154,18 @@ def run_sonar(config: SonarRunConfig) -> Path:
         )  # fmt: skip
         log.info("The concept space is in %s: lcm roundtrip FILE --space %s", space, space)
     return space
+
+
+def _take_weights(model: SonarAutoencoder, folder: Path, name: str, vocabulary: Path) -> None:
+    """Weights of a space's folder; embeddings are carried over to `vocabulary`, which may be the same."""
+    for part in ("encoder", "decoder"):
+        state = torch.load(folder / f"{name}_{part}.pt", weights_only=True)["model"]
+        for key, value in state.items():
+            embeds = key.endswith(("embed.weight", "final_proj.weight"))
+            state[key] = (
+                carry_embedding(value.float(), folder / f"{name}.model", vocabulary) if embeds else value.float()
+            )
+        getattr(model, part).load_state_dict(state)
 
 
 def _held_out_batches(

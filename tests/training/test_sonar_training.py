@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sentencepiece
 import torch
 from fairseq2.data.tokenizers import VocabularyInfo
 from fairseq2.nn import BatchLayout
@@ -17,6 +18,7 @@ from fairseq2.nn import BatchLayout
 from lcm.training.optimizers import MuonAdamW, warmup_stable_decay
 from lcm.training.sonar_corpus import BatchConfig, TokenizedGroups, TranslationReader
 from lcm.training.sonar_model import SonarAutoencoder, SonarModelConfig
+from lcm.training.vocabulary import carry_embedding, train_vocabulary
 
 ROOT = Path(__file__).parents[2]
 WORDS = "the a fox bear mill river found lost took gave ring hat and then was happy sad old small green".split()
@@ -158,3 +160,24 @@ def test_an_epoch_holds_every_sentence_once_and_a_restored_position_the_same_bat
     for _ in range(100):
         ours, theirs = next(reader)[0], next(again)[0]
         assert torch.equal(ours.source, theirs.source) and torch.equal(ours.target, theirs.target)
+
+
+def test_a_new_vocabulary_keeps_the_rows_of_known_pieces_and_begins_others_as_the_mean_of_their_spelling(tmp_path):
+    old, new = (
+        train_vocabulary(sentences, 300, tmp_path / name)
+        for name, sentences in (("old", WORDS * 40), ("new", ["le renard", "the fox", "la rivière", *WORDS] * 40))
+    )
+    before, after = (sentencepiece.SentencePieceProcessor(model_file=str(path)) for path in (old, new))
+    langs_and_marks = 5
+    rows = torch.randn(1 + len(before) + langs_and_marks, 8, generator=torch.Generator().manual_seed(0))
+    carried = carry_embedding(rows, old, new)
+    assert carried.shape == (1 + len(after) + langs_and_marks, 8)
+    torch.testing.assert_close(carried[-langs_and_marks:], rows[-langs_and_marks:])
+    torch.testing.assert_close(carried[0], rows[0])
+    known = {before.id_to_piece(i): i for i in range(len(before))}
+    shared = [i for i in range(len(after)) if after.id_to_piece(i) in known]
+    assert "▁the" in {after.id_to_piece(i) for i in shared} and len(shared) < len(after)
+    for i in range(len(after)):
+        piece = after.id_to_piece(i)
+        spelled = [known[piece]] if piece in known else before.encode(piece.replace("▁", " "))
+        torch.testing.assert_close(carried[1 + i], rows[[1 + j for j in spelled]].mean(0))
