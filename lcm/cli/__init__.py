@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from lcm.cli import doctor, generate, models, prepare, segment, space
+from lcm.cli import doctor, generate, models, prepare, segment, space, tales
 from lcm.errors import LCMError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.callback()(doctor.root)
 app.command()(doctor.doctor)
 app.command()(segment.segment)
+app.command()(tales.tales)
 app.command()(space.encode)
 app.command()(space.decode)
 app.command()(space.roundtrip)

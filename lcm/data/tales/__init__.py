@@ -7,20 +7,25 @@ from lcm.data.tales.story import (
     Tale,
     TaleError,
     generate,
+    generate_aligned,
     next_distribution,
     next_events,
     parse,
     state,
     translate,
 )
+from lcm.data.tales.world import SPLITS, Split
 
 __all__ = [
     "END_OF_TEXT",
     "LANGUAGES",
+    "SPLITS",
     "Event",
+    "Split",
     "Tale",
     "TaleError",
     "generate",
+    "generate_aligned",
     "next_distribution",
     "next_events",
     "parse",
