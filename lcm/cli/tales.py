@@ -46,14 +46,17 @@ def tales(
     from lcm.data.tales import generate, generate_aligned
 
     chosen: Split = split.value
-    with write_atomically(output) as path, path.open("w", encoding="utf-8") as file:
-        with Progress(console=Console(stderr=True)) as bar:
-            for i in bar.track(range(documents), description="Telling tales"):
-                if aligned:
-                    row = _aligned_row(generate_aligned(seed + i, langs, chosen))
-                else:
-                    row = _row(generate(seed + i, langs[i % len(langs)], chosen))
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    with (
+        write_atomically(output) as path,
+        path.open("w", encoding="utf-8") as file,
+        Progress(console=Console(stderr=True)) as bar,
+    ):
+        for i in bar.track(range(documents), description="Telling tales"):
+            if aligned:
+                row = _aligned_row(generate_aligned(seed + i, langs, chosen))
+            else:
+                row = _row(generate(seed + i, langs[i % len(langs)], chosen))
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def _languages(codes: str) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from fairseq2.device import SupportsDeviceTransfer
 from torch import Tensor
 
 
 @dataclass
-class ConceptBatch:
+class ConceptBatch(SupportsDeviceTransfer):
     """B documents of up to S concepts, padded at the right with zeros. `to` moves it in place, as fairseq2 asks."""
 
     concepts: Tensor
@@ -24,7 +25,7 @@ class ConceptBatch:
     first_sentences: Tensor
     """int64 [B]: where in its document each row begins (not 0 where a long document was wrapped)."""
 
-    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> None:
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> None:
         """Move every tensor to a device."""
         self.concepts = self.concepts.to(device, non_blocking=non_blocking)
         self.lengths = self.lengths.to(device, non_blocking=non_blocking)

@@ -1,7 +1,19 @@
 """Training: fairseq2's Trainer put together, the units, the optimisers, and the runs that recipes start."""
 
+import fairseq2.recipe  # noqa: F401  # before fairseq2.trainer and fairseq2.evaluator, which would import it in a circle
+
+from lcm.training.concept_run import TrainConfig, run_training
 from lcm.training.config import configs_folder, to_config
 from lcm.training.sonar_run import SonarRunConfig, run_sonar
 from lcm.training.trainer import TrainerConfig, TrainingError
 
-__all__ = ["SonarRunConfig", "TrainerConfig", "TrainingError", "configs_folder", "run_sonar", "to_config"]
+__all__ = [
+    "SonarRunConfig",
+    "TrainConfig",
+    "TrainerConfig",
+    "TrainingError",
+    "configs_folder",
+    "run_sonar",
+    "run_training",
+    "to_config",
+]

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """Muon on weight matrices, AdamW on the rest; constant, then linear decay."""
+
+    muon_lr: float = 0.02
+    adamw_lr: float = 2e-3
+    warmup: int = 100
+    """Steps."""
+    decay_from: float = 0.5
+    """Share of the run after which the rates fall to 2 %."""
 
 
 class MuonAdamW(Optimizer):

@@ -11,7 +11,7 @@ from fairseq2.models.nllb import NllbTokenizerConfig, load_nllb_tokenizer
 
 from lcm.languages import to_sonar
 from lcm.sonar import save_space
-from lcm.training.optimizers import MuonAdamW, warmup_stable_decay
+from lcm.training.optimizers import MuonAdamW, OptimizerConfig, warmup_stable_decay
 from lcm.training.sonar_corpus import (
     BatchConfig,
     CorpusError,
@@ -47,18 +47,6 @@ class TextConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SonarOptimizerConfig:
-    """Muon on weight matrices, AdamW on the rest; constant, then linear decay."""
-
-    muon_lr: float = 0.02
-    adamw_lr: float = 2e-3
-    warmup: int = 100
-    """Steps."""
-    decay_from: float = 0.5
-    """Share of the run after which the rates fall to 2 %."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class SonarRunConfig:
     """One training run of a small SONAR."""
 
@@ -87,7 +75,7 @@ class SonarRunConfig:
     """Held-out sentences that each validation encodes and decodes, for BLEU and the exact share."""
     model: SonarModelConfig = field(default_factory=SonarModelConfig)
     batches: BatchConfig = field(default_factory=BatchConfig)
-    optimizer: SonarOptimizerConfig = field(default_factory=SonarOptimizerConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
 

@@ -20,8 +20,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import fairseq2
-import fairseq2.recipe  # noqa: F401  # before fairseq2.trainer, which it would otherwise import in a circle
 import torch
 from fairseq2.checkpoint import NOOP_HG_EXPORTER, StandardCheckpointManager
 from fairseq2.datasets import DataReader
