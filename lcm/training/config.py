@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -27,10 +28,13 @@ def to_config(kind: type[ConfigT], composed: DictConfig) -> ConfigT:
 
 
 def _unlock(node: Any) -> None:
-    """Frozen dataclasses become read-only nodes, which could not take the composed values."""
+    """Frozen dataclasses become read-only nodes, which could not take the composed values; required ones are not made yet."""
     if isinstance(node, DictConfig) and not node._is_none():
         OmegaConf.set_readonly(node, None)
         for key in node:
+            kind = node._get_node(key)._metadata.ref_type  # type: ignore[union-attr]
+            if OmegaConf.is_missing(node, key) and is_dataclass(kind):
+                node[key] = OmegaConf.structured(kind)
             if not OmegaConf.is_missing(node, key):
                 _unlock(node._get_node(key))
 

@@ -138,7 +138,7 @@ def _command(corpora: tuple[Path, Path], run: Path) -> list[str]:
         sys.executable, str(ROOT / "recipes/train.py"), f"data.path={corpora[0]}", f"data.valid_path={corpora[1]}",
         f"run_dir={run}", "data.budget=180", "data.max_len=9", "trainer.max_steps=60", "trainer.publish_every=1",
         "trainer.validate_every=20", "trainer.checkpoint_every=10",
-        "model.fields={model_dim: 32, num_heads: 2, num_layers: 2, max_len: 16, dropout: 0.1}",
+        "+model.fields={model_dim: 32, num_heads: 2, num_layers: 2, max_len: 16, dropout: 0.1}",
     ]  # fmt: skip
 
 
