@@ -3,8 +3,9 @@ PYTHON := $(shell for p in python3.12 python3.11 python3.10 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { command -v $$p; break; }; done)
 BIN := .venv/bin
 NEEDED_GB := 10
+DEMO := Once upon a time, a fox lived in the forest. More than anything, the fox wanted to have a lantern. The fox set off for the village.
 
-.PHONY: help test test-all lint types format clean
+.PHONY: help demo test test-all lint types format clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -20,6 +21,10 @@ help: ## Show the targets
 		$(BIN)/python -m uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'; \
 	else $(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'; fi
 	@touch $@
+
+demo: .venv/.installed ## Set up .venv and let the shipped concept model go on with a story
+	@echo '> $(DEMO)'
+	@$(BIN)/lcm generate "$(DEMO)" --sentences 6
 
 test: .venv/.installed ## Lint, types and the fast tests (under 10 minutes on two cores)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -37,7 +37,7 @@ class TaleError(LCMError):
 class Tale:
     """A generated tale; the sentence "End of text." is not part of it."""
 
-    sentences: tuple[str, ...]
+    sentences: list[str]
     events: tuple[Event, ...]
     lang: str
     seed: int
@@ -68,7 +68,7 @@ def generate_aligned(seed: int, langs: Sequence[str], split: Split = "train") ->
         told.append((event, paraphrase))
         state = process.advance(state, event)
     events = tuple(event for event, _ in told)
-    return [Tale(tuple(grammar.render(*e, lang) for e in told), events, lang, seed, split) for lang in langs]
+    return [Tale([grammar.render(*e, lang) for e in told], events, lang, seed, split) for lang in langs]
 
 
 def parse(sentence: str, lang: str) -> Event | None:
