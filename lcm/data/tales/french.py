@@ -18,7 +18,7 @@ def _noun(gender: str, noun: str) -> dict[str, str]:
 
 
 def _person(gender: str, name: str) -> dict[str, str]:
-    a_child = {"m": "un petit garçon nommé", "f": "une petite fille nommée"}[gender]
+    a_child = {"m": "un garçon nommé", "f": "une fillette nommée"}[gender]
     return {
         "le": name,
         "un": f"{a_child} {name}",
@@ -214,7 +214,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "sun": (
         "Un chaud soleil brillait sur {0}.",
-        "Les nuages s'écartèrent, et {0} baignait dans une lumière dorée.",
+        "Les nuages s'écartèrent, et {0} apparut dans une lumière dorée.",
         "Il faisait un temps clair et ensoleillé {0.où}.",
         "De chauds rayons de soleil dansaient sur {0}.",
     ),
