@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from lcm.data.preparation import Report as Report
     from lcm.data.preparation import prepare as prepare
     from lcm.data.reader import ConceptReader as ConceptReader
+    from lcm.data.reader import MixtureReader as MixtureReader
     from lcm.data.reader import read_once as read_once
     from lcm.data.sources import CorpusError as CorpusError
     from lcm.data.sources import Document as Document
@@ -20,6 +21,7 @@ _HOMES = {
     "Corpus": "corpus",
     "CorpusError": "sources",
     "Document": "sources",
+    "MixtureReader": "reader",
     "Progress": "preparation",
     "Report": "preparation",
     "prepare": "preparation",

@@ -6,8 +6,9 @@ position is two numbers, and a run goes on with the very batches that it would h
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,6 +88,16 @@ def _check(budget: int, max_len: int) -> None:
         raise CorpusError(f"max_len must be between 1 and the budget of {budget} concepts a batch, but is {max_len}.")
 
 
+def _check_rank(rank: int, world_size: int, num_accumulate: int) -> None:
+    if not 0 <= rank < world_size or num_accumulate < 1:
+        raise ValueError(f"rank {rank} of {world_size} with num_accumulate {num_accumulate} is not possible.")
+
+
+def _places(num_accumulate: int, world_size: int, rank: int) -> list[bool]:
+    """Of each batch of a step, whether it is the rank's."""
+    return [place % world_size == rank for place in range(num_accumulate * world_size)]
+
+
 def read_once(corpus: Corpus, *, budget: int, max_len: int, limit: int | None = None) -> Iterator[ConceptBatch]:
     """Every document once, or the first `limit`, in batches of at most `budget` concepts: for validation."""
     _check(budget, max_len)
@@ -114,8 +125,7 @@ class ConceptReader(DataReader[ConceptBatch]):
         num_accumulate: int = 1,
     ) -> None:
         _check(budget, max_len)
-        if not 0 <= rank < world_size or num_accumulate < 1:
-            raise ValueError(f"rank {rank} of {world_size} with num_accumulate {num_accumulate} is not possible.")
+        _check_rank(rank, world_size, num_accumulate)
         self._corpus = corpus
         self._settings = {"budget": budget, "max_len": max_len, "seed": seed}
         self._rank, self._world_size, self._num_accumulate = rank, world_size, num_accumulate
@@ -125,14 +135,15 @@ class ConceptReader(DataReader[ConceptBatch]):
         return self
 
     def __next__(self) -> list[ConceptBatch]:
-        batches = []
-        for place in range(self._num_accumulate * self._world_size):
-            if self._index == len(self._plan):
-                self._go_to(self._epoch + 1, 0)
-            if place % self._world_size == self._rank:
-                batches.append(_batch(self._corpus, self._plan, self._index))
-            self._index += 1
-        return batches
+        batches = (self.take(wanted) for wanted in _places(self._num_accumulate, self._world_size, self._rank))
+        return [batch for batch in batches if batch is not None]
+
+    def take(self, wanted: bool = True) -> ConceptBatch | None:
+        """The next batch of the whole stream, whatever the rank; one that is not wanted is passed over unread: None."""
+        if self._index == len(self._plan):
+            self._go_to(self._epoch + 1, 0)
+        self._index += 1
+        return _batch(self._corpus, self._plan, self._index - 1) if wanted else None
 
     def reset(self) -> None:
         """Back to the first batch of the first epoch."""
@@ -165,3 +176,75 @@ class ConceptReader(DataReader[ConceptBatch]):
     def _go_to(self, epoch: int, index: int) -> None:
         self._epoch, self._index = epoch, index
         self._plan = _plan(self._corpus.lengths, **self._settings, epoch=epoch)
+
+
+class MixtureReader(DataReader[ConceptBatch]):
+    """Several corpora as one endless stream: each batch is of one of them, drawn by weight from (seed, batch).
+
+    Batches and ranks are as in ConceptReader. A document's number is that in its corpus plus the documents of those before.
+    """
+
+    def __init__(
+        self,
+        corpora: Sequence[Corpus],
+        weights: Sequence[float],
+        *,
+        budget: int,
+        max_len: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        num_accumulate: int = 1,
+    ) -> None:
+        _check_rank(rank, world_size, num_accumulate)
+        if min(weights) <= 0:
+            raise CorpusError(f"The weights of corpora must be over 0, but are {', '.join(map(str, weights))}.")
+        self._readers = [ConceptReader(corpus, budget=budget, max_len=max_len, seed=seed) for corpus in corpora]
+        self._first = np.cumsum([0, *map(len, corpora)])
+        self._weights = [float(weight) for weight in weights]
+        self._shares = np.cumsum(self._weights) / sum(self._weights)
+        self._seed, self._rank, self._world_size, self._num_accumulate = seed, rank, world_size, num_accumulate
+        self._index = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> list[ConceptBatch]:
+        batches = (self._take(wanted) for wanted in _places(self._num_accumulate, self._world_size, self._rank))
+        return [batch for batch in batches if batch is not None]
+
+    def reset(self) -> None:
+        """Back to the first batch."""
+        self._index = 0
+        for reader in self._readers:
+            reader.reset()
+
+    def state_dict(self) -> dict[str, object]:
+        """The position, the same on every rank."""
+        readers = [reader.state_dict() for reader in self._readers]
+        return {"index": self._index, "weights": self._weights, "readers": readers}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go to a position. Raises CorpusError if it is one of other corpora, weights, budget, length or seed."""
+        if state_dict.get("weights") != self._weights:
+            raise CorpusError(
+                f"The run was started with corpora of weights {state_dict.get('weights')}, but goes on with {self._weights}. "
+                f"Use the same, or start another run."
+            )
+        for reader, state in zip(self._readers, state_dict["readers"], strict=True):
+            reader.load_state_dict(state)
+        self._index = int(state_dict["index"])
+
+    @property
+    def num_accumulate(self) -> int:
+        """Batches of this rank in a step."""
+        return self._num_accumulate
+
+    def _take(self, wanted: bool) -> ConceptBatch | None:
+        bits = np.random.PCG64(np.random.SeedSequence((self._seed, self._index, 2))).random_raw()
+        which = int(np.searchsorted(self._shares[:-1], bits / 2**64, side="right"))
+        self._index += 1
+        batch = self._readers[which].take(wanted)
+        if batch is not None:
+            batch.document_ids += int(self._first[which])
+        return batch

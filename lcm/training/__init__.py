@@ -3,7 +3,7 @@
 import fairseq2.recipe  # noqa: F401  # before fairseq2.trainer and fairseq2.evaluator, which would import it in a circle
 
 from lcm.training.concept_run import TrainConfig, run_training
-from lcm.training.config import configs_folder, to_config
+from lcm.training.config import recipe, to_config
 from lcm.training.sonar_run import SonarRunConfig, run_sonar
 from lcm.training.trainer import TrainerConfig, TrainingError
 
@@ -12,7 +12,7 @@ __all__ = [
     "TrainConfig",
     "TrainerConfig",
     "TrainingError",
-    "configs_folder",
+    "recipe",
     "run_sonar",
     "run_training",
     "to_config",

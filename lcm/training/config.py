@@ -1,14 +1,24 @@
-"""From a composed Hydra configuration to our dataclasses: checked once, here."""
+"""From a composed Hydra configuration to our dataclasses: checked once, here; and how a recipe tells what is wrong."""
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_type_hints
 
+import hydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from lcm.errors import LCMError
 from lcm.training.trainer import TrainingError
 
 ConfigT = TypeVar("ConfigT")
@@ -21,10 +31,62 @@ def to_config(kind: type[ConfigT], composed: DictConfig) -> ConfigT:
         _unlock(schema)
         return cast(ConfigT, OmegaConf.to_object(OmegaConf.merge(schema, composed)))
     except OmegaConfBaseException as error:
-        what = str(error).splitlines()[0]
-        raise TrainingError(
-            f"Configuration: {what} (at '{error.full_key or 'top'}'). See the fields of {kind.__name__}."
-        ) from None
+        raise TrainingError(_explain(kind, error)) from None
+
+
+def recipe(name: str, kind: type[ConfigT]) -> Callable[[Callable[[ConfigT], object]], Callable[[], None]]:
+    """Make a program of a job: configs/<name>.yaml, composed by Hydra with the command line, is given to it as a `kind`.
+
+    What a user can mend, a wrong override or an LCMError of the job, is one line on stderr, and the exit code 2.
+    """
+
+    def decorate(job: Callable[[ConfigT], object]) -> Callable[[], None]:
+        @hydra.main(version_base="1.3", config_path=str(configs_folder()), config_name=name)
+        @wraps(job)
+        def main(composed: DictConfig) -> None:
+            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+            with _told_plainly(name, kind):  # here, too: Hydra adds a line to an exception that leaves a job
+                job(to_config(kind, composed))
+
+        def program() -> None:
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors itself, in many lines, and exits with 1
+            with _told_plainly(name, kind):
+                main()
+
+        return wraps(job)(program)
+
+    return decorate
+
+
+@contextmanager
+def _told_plainly(name: str, kind: type) -> Iterator[None]:
+    try:
+        yield
+        return
+    except LCMError as error:
+        message = str(error)
+    except HydraException as error:
+        cause = error.__cause__
+        known = isinstance(cause, OmegaConfBaseException) and cause.full_key
+        message = _explain(kind, cause) if known else f"Command line: {' '.join(str(error).split())}"  # type: ignore[arg-type]
+    print(f"{name}: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _explain(kind: type, error: OmegaConfBaseException) -> str:
+    place = str(error.full_key or "")
+    if not isinstance(error, ConfigAttributeError | ConfigKeyError):
+        return f"Configuration: '{place}': {str(error).splitlines()[0]}."
+    *parents, key = place.split(".")
+    for parent in parents:
+        kind = get_type_hints(kind).get(parent, kind) if is_dataclass(kind) else kind
+    if error.object_type is not None and is_dataclass(error.object_type):
+        kind = error.object_type  # an item of a list: its place is not told
+    if not is_dataclass(kind):
+        return f"Configuration: '{place}' is not set yet. To add it, write +{place}=…"
+    names = [field.name for field in fields(kind)]
+    near = get_close_matches(key, names) or names
+    return f"Configuration: there is no '{place}'. Perhaps {' or '.join('.'.join([*parents, name]) for name in near)}?"
 
 
 def _unlock(node: Any) -> None:

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 import torch
-from fairseq2.checkpoint import NOOP_HG_EXPORTER, StandardCheckpointManager
+from fairseq2.checkpoint import NOOP_HG_EXPORTER, CheckpointError, StandardCheckpointManager
 from fairseq2.datasets import DataReader
 from fairseq2.device import CPU
 from fairseq2.early_stopper import NOOP_EARLY_STOPPER
@@ -38,6 +38,7 @@ from fairseq2.metrics.recorders import (
     MetricDescriptorRegistry,
     TensorBoardRecorder,
 )
+from fairseq2.nn.data_parallel import get_data_parallel_facade
 from fairseq2.nn.ddp import to_ddp
 from fairseq2.optim.fp16_loss_scaler import NOOP_FP16_LOSS_SCALER
 from fairseq2.profilers import NOOP_PROFILER
@@ -85,6 +86,9 @@ class TrainerConfig:
     """Of dropout and every draw of the training."""
 
     def __post_init__(self) -> None:
+        for name in ("max_steps", "publish_every", "validate_every", "checkpoint_every", "keep_last"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"trainer.{name} must be at least 1, but is {getattr(self, name)}.")
         for name in ("validate_every", "checkpoint_every"):
             if getattr(self, name) % self.publish_every:
                 raise TrainingError(
@@ -195,6 +199,12 @@ def train(
     if gangs.root.rank == 0:
         _drop_damaged(folder / "checkpoints")
     gangs.root.barrier()
+    last = newest_step(folder)
+    if last is not None and last >= config.max_steps:
+        log.info("The run has its %d steps already; trainer.max_steps makes it longer.", last)
+        with _plain_checkpoint_errors(folder):
+            manager.load_model_state(last, get_data_parallel_facade(model))
+        return
     descriptors = [MetricDescriptor(name, name, i, formatter=_short) for i, name in enumerate(metrics)]
     known = MetricDescriptorRegistry(descriptors)
     recorder = CompositeMetricRecorder(
@@ -210,8 +220,9 @@ def train(
     validator: Validator = NOOP_VALIDATOR
     if valid is not None:
         validator = StandardValidator(
-            units=[valid[0]], data_readers=[valid[1]], score_metric_descriptor=descriptors[0], **common
-        )
+            units=[valid[0]], data_readers=[valid[1]], score_metric_descriptor=descriptors[0],
+            **(common | {"checkpoint_manager": _Unhurried(manager)}),
+        )  # fmt: skip
     watched = StoppingUnit(unit, config.max_steps)
     torch.manual_seed(config.seed)
     trainer = Trainer(
@@ -223,13 +234,41 @@ def train(
         validate_every_n_steps=config.validate_every if valid is not None else None, **common,
     )  # fmt: skip
     watched.trainer = trainer
-    with _on_sigterm(watched):
+    with _on_sigterm(watched), _plain_checkpoint_errors(folder):
         try:
             trainer.run()
         except TaskStopException:
             pass
         finally:
             trainer.close()
+
+
+class _Unhurried:
+    """A checkpoint manager as the validator sees it: a checkpoint that is being written gets its name only when the
+    validation of its step is over. A run that is killed in between then does both again, and no validation is missing."""
+
+    def __init__(self, manager: StandardCheckpointManager) -> None:
+        self._manager = manager
+
+    def maybe_complete_save_operation(self, *, blocking: bool = False) -> bool | None:
+        """Not now."""
+        return None
+
+    def load_scores(self) -> list[tuple[float, int]]:
+        """Of the validations before."""
+        return self._manager.load_scores()
+
+
+@contextmanager
+def _plain_checkpoint_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except CheckpointError as error:
+        cause = " ".join(str(error.__cause__ or error).split())[:200]
+        raise TrainingError(
+            f"{folder / 'checkpoints'}: the run cannot go on from step {error.step_nr} ({error.kind}: {cause}). "
+            f"Give the settings that it was started with, or another run_dir."
+        ) from error
 
 
 @contextmanager
