@@ -15,7 +15,6 @@ import torch
 
 from lcm.data import Corpus, CorpusError, MixtureReader, read_once
 from lcm.models import ConceptModel, create_model, read_info, save_model
-from lcm.nn import Normalizer
 from lcm.training.concept_unit import ConceptTrainUnit, ConceptValidUnit
 from lcm.training.optimizers import MuonAdamW, OptimizerConfig, warmup_stable_decay
 from lcm.training.trainer import (
@@ -117,7 +116,7 @@ def run_training(config: TrainConfig) -> Path:
     if not started:  # a checkpoint holds the normalizer
         sample = _sample(corpora, weights, data.normalizer_sample, seed)
         log.info("Fitting the normalizer on %d concepts", len(sample))
-        model.normalizer.load_state_dict(Normalizer.fit(sample).state_dict())
+        model.normalizer.load_state_dict(model.normalizer.fit(sample).state_dict())
     wrapped = wrap_for_gangs(model.to(gangs.device), gangs)
     save = partial(_save, folder / "model", model, config, space)
     best = _best_so_far(folder / "model") if started else math.inf
