@@ -35,7 +35,7 @@ from lcm.data.tales import events
 from lcm.data.tales.events import KINDS, Event
 from lcm.languages import LanguageError
 
-_MODULES = {"en": "english"}  # one module a language
+_MODULES = {"en": "english", "fr": "french", "es": "spanish", "de": "german"}
 LANGUAGES = tuple(_MODULES)
 
 _IDS = {"character": tuple(events.CHARACTERS), "place": events.PLACES, "object": events.OBJECTS}
