@@ -79,7 +79,7 @@ class TrainConfig:
     run_dir: str
     """Checkpoints, metrics, and the model (in `model/`)."""
     trained_on: str = ""
-    """The corpus in words, for the model's card."""
+    """The corpora in words, for the model's card (default: the names of their folders)."""
     model: ModelSpec = field(default_factory=ModelSpec)
     data: DataConfig
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -170,7 +170,8 @@ def _sample(corpora: Sequence[Corpus], weights: Sequence[float], number: int, se
 
 
 def _save(folder: Path, model: ConceptModel, config: TrainConfig, space: str, loss: float | None, step: int) -> None:
-    facts: dict[str, object] = {"trained_on": config.trained_on, "steps": step}
+    named = ", ".join(Path(corpus.path).name for corpus in config.data.corpora())
+    facts: dict[str, object] = {"trained_on": config.trained_on or named, "steps": step}
     if loss is not None:
         facts["validation_loss"] = loss
     dtype = torch.float16 if config.model.half else torch.float32

@@ -99,16 +99,23 @@ def test_the_normalizer_is_fitted_on_the_corpus_and_saved_with_the_model(corpora
 
 
 def test_the_weights_kept_are_those_of_the_lowest_validation_loss_not_the_last(corpora, tmp_path):
-    wild = OptimizerConfig(warmup=1, muon_lr=3.0, adamw_lr=3.0, decay_from=1.0)
+    wild = OptimizerConfig(warmup=50, muon_lr=30.0, adamw_lr=30.0, decay_from=1.0)  # worse with every step
     folder = run_training(_config(corpora, tmp_path / "run", 30, optimizer=wild))
     valid = _metrics(tmp_path / "run")["valid"]
-    assert load_model_folder(folder).info.facts["validation_loss"] == pytest.approx(min(valid.values()), rel=1e-6)
+    facts = load_model_folder(folder).info.facts
+    assert facts["validation_loss"] == pytest.approx(valid[facts["steps"]], rel=1e-6)
+    assert valid[facts["steps"]] == min(valid.values()) < valid[30]
 
 
-def test_without_held_out_documents_the_last_weights_are_kept(corpora, tmp_path):
+def test_without_held_out_documents_the_last_weights_are_kept_in_half_precision_if_asked(corpora, tmp_path):
     data = DataConfig(path=str(corpora[0]), budget=180, max_len=9)
-    folder = run_training(_config(corpora, tmp_path / "run", 10, data=data))
-    assert "validation_loss" not in load_model_folder(folder).info.facts
+    half = ModelSpec(fields={"model_dim": 32, "num_heads": 2, "num_layers": 2, "max_len": 16}, half=True)
+    folder = run_training(_config(corpora, tmp_path / "run", 10, data=data, model=half, trained_on=""))
+    loaded = load_model_folder(folder)
+    assert loaded.info.facts == {"trained_on": "train", "steps": 10}
+    [checkpoint] = (tmp_path / "run/checkpoints/step_10/model").rglob("*.pt")
+    last = torch.load(checkpoint, weights_only=True)
+    assert torch.equal(loaded.model.postnet.weight, last["postnet.weight"].half().float())
 
 
 @pytest.mark.parametrize(
