@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -41,7 +42,14 @@ def doctor() -> None:
     from rich.table import Table
 
     table = Table("", "check", "found", "remedy")
-    checks = [_python(), *(_package(name, pin) for name, pin in _PINNED.items()), _libsndfile(), _cache(), _weights()]
+    checks = [
+        _python(),
+        *(_package(name, pin) for name, pin in _PINNED.items()),
+        _libsndfile(),
+        _cache(),
+        _space(),
+        *_models(),
+    ]
     for good, what, found, remedy in checks:
         table.add_row("[green]OK[/green]" if good else "[red]✗[/red]", what, found, "" if good else remedy)
     table.add_row("", "device", _device(), "")
@@ -92,11 +100,22 @@ def _cache() -> Check:
     )
 
 
-def _weights() -> Check:
+def _space() -> Check:
     from lcm.sonar import ConceptSpaceError, open_space
 
     try:
         space = open_space("sonar_mini")
     except ConceptSpaceError as error:
-        return False, "shipped weights", "sonar_mini cannot be opened", str(error)
-    return True, "shipped weights", f"sonar_mini (E = {space.dim}, {', '.join(space.languages)})", ""
+        return False, "shipped space", "sonar_mini cannot be opened", str(error)
+    return True, "shipped space", f"sonar_mini (E = {space.dim}, {', '.join(space.languages)})", ""
+
+
+def _models() -> Iterator[Check]:
+    from lcm.models import ModelError, load_model_folder, shipped_models
+
+    try:
+        for info in shipped_models():
+            load_model_folder(info.folder)
+            yield True, "shipped model", f"{info.name} ({info.family}, {info.parameters:,} parameters)", ""
+    except ModelError as error:
+        yield False, "shipped model", "cannot be loaded", f"{error} Install the package again."
