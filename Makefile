@@ -3,7 +3,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3.10 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { command -v $$p; break; }; done)
 BIN := .venv/bin
 NEEDED_GB := 10
-DEMO := Once upon a time, a fox lived in the forest. More than anything, the fox wanted to have a lantern. The fox set off for the village.
+DEMO := One day, a dog was walking about in the village. He longed for a cup day and night. The dog met the bee. The dog asked the bee where the cup was.
 
 .PHONY: help demo test test-all lint types format clean
 .DEFAULT_GOAL := help

@@ -16,6 +16,7 @@ def generate(
     text: Annotated[str, typer.Argument(metavar="TEXT|-", help="What to continue; - reads standard input.")],
     model: Annotated[str, typer.Option(help="A model's name (see lcm models), its folder, or a run's.")] = "base_tiny",
     sentences: Annotated[int, typer.Option(min=1, help="The most sentences to write.")] = 8,
+    min_sentences: Annotated[int, typer.Option(min=0, help="Write so many before an ending is looked for.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same text.")] = 0,
     lang: Annotated[str | None, typer.Option(help="Language of the answer [default: the prompt's].")] = None,
     prompt_lang: Annotated[str, typer.Option(help="Language of the prompt.")] = "en",
@@ -37,6 +38,9 @@ def generate(
     from lcm.generation import load
 
     writer = load(model, space=space, device=device)
-    for sentence in writer.generate(prompt, sentences=sentences, seed=seed, lang=lang, prompt_lang=prompt_lang):
+    answer = writer.generate(
+        prompt, sentences=sentences, min_sentences=min_sentences, seed=seed, lang=lang, prompt_lang=prompt_lang
+    )
+    for sentence in answer:
         line = json.dumps(asdict(sentence), ensure_ascii=False) if as_json else sentence.text
         print(line, flush=True)
