@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -31,6 +32,8 @@ app.command()(models.models)
 
 def main() -> None:
     """Run the command; an error of ours is one line on stderr and exit code 2."""
+    if not sys.stderr.isatty():
+        os.environ.setdefault("FAIRSEQ2_NO_PROGRESS", "1")  # its progress bars print blank lines into logs
     try:
         app()
     except LCMError as error:

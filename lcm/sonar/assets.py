@@ -12,7 +12,6 @@ import dataclasses
 import os
 import shutil
 import socket
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,8 +113,6 @@ class SpaceAssets:
 
 def find_cards(name: str | Path) -> SpaceCards:
     """The cards of a space by its name or folder. Raises ConceptSpaceError."""
-    if not sys.stderr.isatty():
-        os.environ.setdefault("FAIRSEQ2_NO_PROGRESS", "1")  # its progress bars print blank lines into logs
     if isinstance(name, Path) or os.sep in name:
         return _cards_in(Path(name))
     with _explained(f"Space '{name}'"):
