@@ -35,8 +35,9 @@ _SHOUTED = regex.compile(r"[!?…][\"”’']$")
 _SPEAKER = regex.compile(
     r"(?!(?:He|She|It|They|We|You|I)\b)(?:The (?:\p{Ll}+ )?\p{Ll}+|\p{Lu}\p{L}+) "
     r"(?:said|asked|cried|shouted|replied|answered|whispered|called|exclaimed|yelled)\b"
+    r"(?![^\"“”.!?]*[,:] [\"“]\p{Lu})"  # but not: "Where?" Tom answered, "Here."
 )
-_REACH = 48
+_REACH = 64
 """How many characters either side of a boundary the patterns may look at."""
 
 

@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 from typer.testing import CliRunner
@@ -125,6 +125,7 @@ def test_tales_tell_every_wording_of_every_kind():
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**40), st.sampled_from(SPLITS))
+@example(304, "train")  # a question, then: The queen answered the donkey, "…"
 def test_every_tale_survives_the_segmenter_in_every_language(seed, split):
     for tale in generate_aligned(seed, LANGUAGES, split):
         assert segment(tale.text, tale.lang) == tale.sentences
