@@ -1,6 +1,6 @@
 """Diffusion as functions of tensors: noise schedules, targets, loss weightings, samplers."""
 
-from lcm.diffusion.sampler import Denoiser, Method, Sampler, Trace
+from lcm.diffusion.sampler import Denoiser, Method, Sampler, Trace, stack_trace
 from lcm.diffusion.schedule import DiffusionError, NoiseSchedule, Prediction, check_prediction, make_schedule
 from lcm.diffusion.training import (
     ClampSNR,
@@ -27,4 +27,5 @@ __all__ = [
     "make_schedule",
     "make_timestep_sampler",
     "make_weighting",
+    "stack_trace",
 ]

@@ -141,6 +141,13 @@ class Sampler:
         return x
 
 
+def stack_trace(trace: Trace) -> dict[str, Tensor]:
+    """The N dicts of a trace as tensors: `timesteps` [N], the rest [B, N, E], in order; N is less where some lack it."""
+    names = dict.fromkeys(name for step in trace for name in step if name != "timestep")
+    stacked = {name: torch.stack([step[name] for step in trace if name in step], 1) for name in names}
+    return {"timesteps": torch.tensor([step["timestep"] for step in trace])} | stacked
+
+
 class _Multistep:
     """DPM-Solver++(2M): the next x from this x₀ and the one before; the first and the last step are of first order."""
 

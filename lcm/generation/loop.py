@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from lcm.errors import LCMError
-from lcm.models import ConceptModel
+from lcm.models import ConceptModel, Sampler
 
 
 class GenerationError(LCMError):
@@ -87,19 +87,20 @@ def continue_documents(
     lengths: Tensor,
     end_of_text: Tensor,
     stopping: Stopping,
+    sampler: Sampler | None = None,
     rngs: Sequence[torch.Generator] | None = None,
 ) -> Iterator[list[NewConcept]]:
     """Raw prompts [B, S, E] of lengths [B], padded at the right → the new concepts as they come.
 
     A concept comes out once it is known whether it is the last, that is, with the next one. Finished documents leave the
-    batch. `rngs` has one generator for each prompt.
+    batch. `sampler` and `rngs`, one generator a prompt, are for models that draw.
     """
     state = model.prefill(prompts, lengths)
     rows = list(range(len(prompts)))
     previous = prompts[torch.arange(len(prompts), device=prompts.device), lengths - 1].float()
     held: dict[int, NewConcept] = {}
     for index in range(stopping.max_sentences):
-        concepts = model.step(state, None if rngs is None else [rngs[row] for row in rows])
+        concepts = model.step(state, sampler, None if rngs is None else [rngs[row] for row in rows])
         reasons = stopping.reasons(index, concepts, previous, end_of_text)
         known: list[NewConcept] = []
         for row, concept, reason in zip(rows, concepts, reasons, strict=True):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lcm.generation.loop import GenerationError, Stopping, StopReason, continue_documents
 from lcm.languages import to_sonar
-from lcm.models import ConceptModel, ModelInfo, find_model, load_model_folder
+from lcm.models import ConceptModel, ModelInfo, Sampler, find_model, load_model_folder
 from lcm.segmentation import open_segmenter
 from lcm.sonar import ConceptSpace, open_space
 
@@ -65,11 +65,12 @@ class LCM:
         lang: str | None = None,
         prompt_lang: str = "en",
         min_sentences: int = 1,
+        sampler: Sampler | None = None,
     ) -> Iterator[Generated]:
         """Continue a text, sentence by sentence as they come; at most `sentences`, at least `min_sentences`.
 
         `lang` is the language of the answer (default: that of the prompt), ISO 639-1 or SONAR's code. The same seed gives
-        the same answer. Raises GenerationError, at the call, for a prompt without a sentence or one too long.
+        the same answer. `sampler` is for diffusion models (default: the paper's). Raises GenerationError, at the call, for a prompt without a sentence or one too long.
         """
         stopping = Stopping(max_sentences=sentences, min_sentences=min_sentences)
         prompt = [sentence.text for sentence in open_segmenter().split(text, prompt_lang)]
@@ -83,12 +84,14 @@ class LCM:
         if to_sonar(lang) not in self.space.languages:
             spoken = ", ".join(self.space.languages)
             raise GenerationError(f"Space '{self.space.name}' does not speak '{lang}'. It speaks {spoken}.")
-        return self._decode(self.space.encode(prompt, prompt_lang), stopping, seed, lang)
+        return self._decode(self.space.encode(prompt, prompt_lang), stopping, sampler, seed, lang)
 
-    def _decode(self, prompt: Tensor, stopping: Stopping, seed: int, lang: str) -> Iterator[Generated]:
+    def _decode(
+        self, prompt: Tensor, stopping: Stopping, sampler: Sampler | None, seed: int, lang: str
+    ) -> Iterator[Generated]:
         lengths = torch.tensor([len(prompt)], device=prompt.device)
         rngs = [torch.Generator(prompt.device).manual_seed(seed)]
-        answer = continue_documents(self.model, prompt[None], lengths, self.space.end_of_text, stopping, rngs)
+        answer = continue_documents(self.model, prompt[None], lengths, self.space.end_of_text, stopping, sampler, rngs)
         for new in (concept for known in answer for concept in known):
             (text,) = self.space.decode(new.concept[None], lang)
             yield Generated(new.index, text, _value(new.stop_reason))

@@ -1,5 +1,6 @@
 """Concept models: given the concepts of a text so far, the next one."""
 
+from lcm.diffusion import Sampler
 from lcm.models.base import BaseConfig, BaseLCM
 from lcm.models.checkpoint import (
     LoadedModel,
@@ -13,6 +14,7 @@ from lcm.models.checkpoint import (
 from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelError, State
 from lcm.models.hub import checkpoint_layers, register_with_fairseq2, shard_layers
 from lcm.models.registry import Family, create_model, get_family, register
+from lcm.models.two_tower import TwoTowerConfig, TwoTowerLCM
 
 __all__ = [
     "BaseConfig",
@@ -24,7 +26,10 @@ __all__ = [
     "LossTerms",
     "ModelError",
     "ModelInfo",
+    "Sampler",
     "State",
+    "TwoTowerConfig",
+    "TwoTowerLCM",
     "checkpoint_layers",
     "create_model",
     "find_model",

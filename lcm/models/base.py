@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lcm.diffusion import Sampler
 from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelError, check_lengths
 from lcm.models.registry import Family, register
 from lcm.nn import CausalTransformer, Normalizer, TransformerState
@@ -127,8 +128,10 @@ class BaseLCM(ConceptModel):
         return BaseState(context, hidden[rows, lengths - 1])
 
     @torch.no_grad()
-    def step(self, state: BaseState, rngs: Sequence[torch.Generator] | None = None) -> Tensor:
-        """The next raw concept of each document [B, E]; `rngs` are not used: the model is deterministic."""
+    def step(
+        self, state: BaseState, sampler: Sampler | None = None, rngs: Sequence[torch.Generator] | None = None
+    ) -> Tensor:
+        """The next raw concept of each document [B, E]; the model is deterministic: nothing is sampled."""
         if state.unread is not None:
             if state.context.longest == self.config.max_len:
                 raise ModelError(f"A document has reached max_len = {self.config.max_len} sentences. Ask for fewer.")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from lcm.diffusion import Sampler
 from lcm.errors import LCMError
 from lcm.nn import Normalizer
 
@@ -64,8 +65,11 @@ class ConceptModel(nn.Module, ABC):
         """Read raw prompts [B, S, E] of lengths [B], padded at the right → the State that `step` goes on from."""
 
     @abstractmethod
-    def step(self, state: Any, rngs: Sequence[torch.Generator] | None = None) -> Tensor:
-        """The next raw concept of each document [B, E], float32; it becomes part of the state. One generator a row."""
+    def step(self, state: Any, sampler: Sampler | None = None, rngs: Sequence[torch.Generator] | None = None) -> Tensor:
+        """The next raw concept of each document [B, E], float32; it becomes part of the state.
+
+        `sampler` says how a diffusion model denoises (None: `Sampler()`); its noise comes from one generator a row.
+        """
 
     @property
     @abstractmethod
@@ -73,8 +77,8 @@ class ConceptModel(nn.Module, ABC):
         """The layers that FSDP shards and activation checkpointing wraps one by one."""
 
 
-def check_lengths(concepts: Tensor, lengths: Tensor, concept_dim: int, max_len: int) -> None:
-    """Raise ModelError unless concepts are [B, S, E] with 1 ≤ lengths ≤ S ≤ max_len."""
+def check_lengths(concepts: Tensor, lengths: Tensor, concept_dim: int, max_len: int, *, shortest: int = 1) -> None:
+    """Raise ModelError unless concepts are [B, S, E] with shortest ≤ lengths ≤ S ≤ max_len."""
     if concepts.ndim != 3 or concepts.shape[2] != concept_dim:
         raise ModelError(f"concepts must have shape [B, S, {concept_dim}], but have {list(concepts.shape)}.")
     B, S, _ = concepts.shape
@@ -82,5 +86,5 @@ def check_lengths(concepts: Tensor, lengths: Tensor, concept_dim: int, max_len: 
         raise ModelError(
             f"concepts must be at most max_len = {max_len} sentences long, but are {S}. Cut the documents."
         )
-    if lengths.shape != (B,) or int(lengths.min()) < 1 or int(lengths.max()) > S:
-        raise ModelError(f"lengths must be {B} numbers between 1 and S = {S}, but are {lengths.tolist()}.")
+    if lengths.shape != (B,) or int(lengths.min()) < shortest or int(lengths.max()) > S:
+        raise ModelError(f"lengths must be {B} numbers between {shortest} and S = {S}, but are {lengths.tolist()}.")

@@ -49,7 +49,7 @@ class Timesteps(NamedTuple):
     embedded: Tensor
     """SiLU(e_t) of each distinct timestep [U, D]."""
 
-    index: Tensor
+    rows: Tensor
     """int64 [...]: which of them each slot has."""
 
 
@@ -83,5 +83,5 @@ class AdaLN(nn.Linear):
     def forward(self, timesteps: Timesteps) -> list[Triple]:  # type: ignore[override]
         """The triples of every slot, each [..., D]; the matrix product is done once per distinct timestep."""
         table = self.table(timesteps.embedded)
-        columns = [embedding(timesteps.index, column) for column in table.unbind(-2)]
+        columns = [embedding(timesteps.rows, column) for column in table.unbind(-2)]
         return [Triple(*columns[i : i + 3]) for i in range(0, len(columns), 3)]

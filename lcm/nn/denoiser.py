@@ -128,6 +128,11 @@ class Denoiser(nn.Module):
         self.norm = RMSNorm(model_dim, bias=False)
         self.postnet = nn.Linear(model_dim, concept_dim)
 
+    @property
+    def blocks(self) -> list[DenoiserBlock]:
+        """The layers."""
+        return [layer for layer in self.layers if isinstance(layer, DenoiserBlock)]
+
     def forward(self, noisy: Tensor, timesteps: Timesteps, context: Tensor, visible: Visible) -> Tensor:
         """Noisy normalized concepts [B, S, E] → the network's output [B, S, E], float32 or wider."""
         dtype = self.prenet.weight.dtype  # autocast shortens products, never the residual stream

@@ -38,7 +38,7 @@ class Reciting(torch.nn.Module):
     def prefill(self, prompts: Tensor, lengths: Tensor) -> Place:
         return Place(torch.arange(len(prompts)))
 
-    def step(self, state: Place, rngs: object = None) -> Tensor:
+    def step(self, state: Place, sampler: object = None, rngs: object = None) -> Tensor:
         self.steps.append(len(state.rows))
         state.index += 1
         return self.script[state.rows, state.index - 1]
