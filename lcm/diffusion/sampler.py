@@ -112,7 +112,7 @@ class Sampler:
             step: dict[str, Any] = {"timestep": t, "x_t": x, "conditional": conditional}
             at = torch.full((len(x),), t, device=x.device)
             epsilon = schedule.to_epsilon(prediction, conditional, x, at)
-            if unconditional is None:
+            if not guided or unconditional is None:
                 x0 = schedule.to_x0(prediction, conditional, x, at)
             else:
                 epsilon = self._guide(epsilon, schedule.to_epsilon(prediction, unconditional, x, at))

@@ -124,8 +124,8 @@ def denoise_next(denoiser: Denoiser, plan: StepPlan, state: TwoTowerState) -> As
             x = torch.cat((x, x))
         for layer, cache in zip(plan.layers, caches, strict=True):
             x = _layer(layer, x, place[t], cache, seen)
-        out = denoiser.postnet(denoiser.norm(x)).float()
-        with_context, without = (out.chunk(2)) if guided else (out, None)
+        out = denoiser.postnet(denoiser.norm(x)).to(x_t.dtype)
+        with_context, without = out.chunk(2) if guided else (out, None)
         return with_context, without
 
     return denoise
