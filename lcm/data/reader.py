@@ -79,8 +79,10 @@ def _batch(corpus: Corpus, plan: _Plan, index: int) -> ConceptBatch:
     for row, (document, start, length) in enumerate(zip(plan.documents[own], plan.starts[own], lengths, strict=True)):
         concepts[row, :length] = corpus.concepts(int(document))[start : start + length]
         concepts[row, length:] = 0
-    parts = (concepts, lengths, plan.documents[own], plan.starts[own])
-    return ConceptBatch(*(torch.from_numpy(part) for part in parts))
+    return ConceptBatch(
+        torch.from_numpy(concepts), torch.from_numpy(lengths),
+        torch.from_numpy(plan.documents[own]), torch.from_numpy(plan.starts[own]),
+    )  # fmt: skip
 
 
 def _check(budget: int, max_len: int) -> None:

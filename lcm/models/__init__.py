@@ -13,6 +13,7 @@ from lcm.models.checkpoint import (
 )
 from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelError, State
 from lcm.models.hub import checkpoint_layers, register_with_fairseq2, shard_layers
+from lcm.models.one_tower import OneTowerConfig, OneTowerLCM
 from lcm.models.registry import Family, create_model, get_family, register
 from lcm.models.two_tower import TwoTowerConfig, TwoTowerLCM
 
@@ -26,6 +27,8 @@ __all__ = [
     "LossTerms",
     "ModelError",
     "ModelInfo",
+    "OneTowerConfig",
+    "OneTowerLCM",
     "Sampler",
     "State",
     "TwoTowerConfig",

@@ -15,46 +15,29 @@ import torch
 from torch import Tensor, nn
 
 from lcm.diffusion import Sampler
-from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelError, check_lengths
+from lcm.models.contract import (
+    Batch,
+    ConceptModel,
+    LossTerms,
+    ModelConfig,
+    ModelError,
+    check_lengths,
+    layout_of,
+)
 from lcm.models.registry import Family, register
-from lcm.nn import CausalTransformer, Normalizer, TransformerState
+from lcm.nn import CausalTransformer, Layout, Normalizer, Padded, PostNet, PreNet, TransformerState
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseConfig:
+class BaseConfig(ModelConfig):
     """What a Base-LCM is built from. Defaults are the `tiny` architecture on SONAR."""
-
-    concept_dim: int = 1024
-    """E, the size of the space's concepts (SONAR: 1024)."""
-
-    model_dim: int = 256
-    """D, the width (paper: 2048)."""
-
-    num_heads: int = 4
-    """Attention heads (paper: 16)."""
 
     num_layers: int = 6
     """Transformer blocks (paper: 32)."""
 
-    dropout: float = 0.1
-    """On what each sub-block adds, in training (paper: 0.1)."""
-
-    max_len: int = 2048
-    """The longest document, in sentences."""
-
-    rope_theta: float = 10_000.0
-    """Period base of the rotary positions."""
-
     def __post_init__(self) -> None:
-        for name in ("concept_dim", "model_dim", "num_heads", "num_layers", "max_len"):
-            if getattr(self, name) < 1:
-                raise ModelError(f"{name} must be at least 1, but is {getattr(self, name)}.")
-        if self.model_dim % (2 * self.num_heads):
-            raise ModelError(
-                f"model_dim must be a multiple of 2 · num_heads = {2 * self.num_heads}, but is {self.model_dim}."
-            )
-        if not 0 <= self.dropout < 1:
-            raise ModelError(f"dropout must be at least 0 and under 1, but is {self.dropout}.")
+        super().__post_init__()
+        self._check_at_least_1("num_layers")
 
 
 ARCHITECTURES = {
@@ -92,38 +75,42 @@ class BaseLCM(ConceptModel):
         self.config = config
         E, D = config.concept_dim, config.model_dim
         self.normalizer = Normalizer(E)
-        self.prenet = nn.Linear(E, D)
+        self.prenet = PreNet(E, D)
         self.transformer = CausalTransformer(D, config.num_heads, config.num_layers, config.dropout, config.rope_theta)
-        self.postnet = nn.Linear(D, E)
+        self.postnet = PostNet(D, E)
 
     def forward(self, batch: Batch, rng: torch.Generator | None = None) -> LossTerms:
         """Σ ‖prediction − next concept‖² in normalized space, over every sentence but a document's first.
 
         Nothing is drawn from `rng`: regression has no noise.
         """
-        error = self.squared_error(batch.concepts, batch.lengths)
+        layout = layout_of(batch, self.config)
+        error = self._squared_error(batch.concepts, layout)
         return LossTerms(error.sum(), int((batch.lengths - 1).sum()))
 
     def squared_error(self, concepts: Tensor, lengths: Tensor) -> Tensor:
         """Raw concepts [B, S, E] → normalized ‖prediction n − concept n + 1‖² [B, S − 1], 0 where no target is."""
         check_lengths(concepts, lengths, self.config.concept_dim, self.config.max_len)
+        return self._squared_error(concepts, Padded(lengths, concepts.shape[1]))[:, 1:]
+
+    def _squared_error(self, concepts: Tensor, layout: Layout) -> Tensor:
+        """[B, S], at the slot of the target."""
         z = self.normalizer(concepts)
-        error = (self._predict(z[:, :-1]) - z[:, 1:]).square().sum(-1)
-        targets = torch.arange(1, z.shape[1], device=z.device) < lengths[:, None]
-        return error.masked_fill(~targets, 0)
+        error = (layout.shift(self._predict(z, layout)) - z).square().sum(-1)
+        return error.masked_fill(~layout.real | (layout.positions == 0), 0)
 
     def predict(self, concepts: Tensor, lengths: Tensor) -> Tensor:
         """Raw concepts [B, S, E] → raw predictions [B, S, E], row n of concept n + 1; 0 at padding."""
         check_lengths(concepts, lengths, self.config.concept_dim, self.config.max_len)
-        prediction = self.normalizer.denormalize(self._predict(self.normalizer(concepts)))
-        padding = torch.arange(concepts.shape[1], device=concepts.device) >= lengths[:, None]
-        return prediction.masked_fill(padding.unsqueeze(-1), 0)
+        layout = Padded(lengths, concepts.shape[1])
+        prediction = self.normalizer.denormalize(self._predict(self.normalizer(concepts), layout))
+        return prediction.masked_fill(~layout.real.unsqueeze(-1), 0)
 
     @torch.no_grad()
     def prefill(self, prompts: Tensor, lengths: Tensor) -> BaseState:
         """Raw prompts [B, S, E], at least one concept each → the state after the last concept of each."""
         check_lengths(prompts, lengths, self.config.concept_dim, self.config.max_len)
-        hidden, context = self.transformer.prefill(self._embed(self.normalizer(prompts)), lengths)
+        hidden, context = self.transformer.prefill(self.prenet(self.normalizer(prompts)), lengths)
         rows = torch.arange(len(lengths), device=hidden.device)
         return BaseState(context, hidden[rows, lengths - 1])
 
@@ -135,7 +122,7 @@ class BaseLCM(ConceptModel):
         if state.unread is not None:
             if state.context.longest == self.config.max_len:
                 raise ModelError(f"A document has reached max_len = {self.config.max_len} sentences. Ask for fewer.")
-            state.hidden = self.transformer.step(self._embed(self.normalizer(state.unread)), state.context)
+            state.hidden = self.transformer.step(self.prenet(self.normalizer(state.unread)), state.context)
         state.unread = self.normalizer.denormalize(self.postnet(state.hidden))
         return state.unread
 
@@ -144,16 +131,10 @@ class BaseLCM(ConceptModel):
         """The transformer's layers."""
         return [self.transformer.layers]
 
-    def _embed(self, z: Tensor) -> Tensor:
-        """[..., E] → [..., D] in the weights' type: autocast shortens products, never the residual stream."""
-        dtype = self.prenet.weight.dtype
-        x: Tensor = self.prenet(z.to(dtype))
-        return x.to(dtype)
-
-    def _predict(self, z: Tensor) -> Tensor:
-        """Normalized concepts [B, S, E] → normalized predictions [B, S, E], float32."""
-        prediction: Tensor = self.postnet(self.transformer(self._embed(z)))
-        return prediction.float()
+    def _predict(self, z: Tensor, layout: Layout) -> Tensor:
+        """Normalized concepts [B, S, E] → normalized predictions [B, S, E]."""
+        prediction: Tensor = self.postnet(self.transformer(self.prenet(z), layout.positions, layout.causal))
+        return prediction
 
 
 register(Family(name="base", config=BaseConfig, model=BaseLCM, architectures=ARCHITECTURES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -11,21 +12,60 @@ from torch import Tensor, nn
 
 from lcm.diffusion import Sampler
 from lcm.errors import LCMError
-from lcm.nn import Normalizer
+from lcm.nn import Layout, Normalizer, Packed, Padded
 
 
 class ModelError(LCMError):
     """A model that cannot be built or loaded, or a batch that it cannot take."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Fields that every family has."""
+
+    concept_dim: int = 1024
+    """E, the size of the space's concepts (SONAR: 1024)."""
+
+    model_dim: int = 256
+    """D, the width (paper: 2048)."""
+
+    num_heads: int = 4
+    """Attention heads (paper: 16)."""
+
+    dropout: float = 0.1
+    """On what each sub-block adds, in training (paper: 0.1)."""
+
+    max_len: int = 2048
+    """The longest document, in sentences."""
+
+    rope_theta: float = 10_000.0
+    """Period base of the rotary positions."""
+
+    def __post_init__(self) -> None:
+        self._check_at_least_1("concept_dim", "model_dim", "num_heads", "max_len")
+        if self.model_dim % (2 * self.num_heads):
+            raise ModelError(
+                f"model_dim must be a multiple of 2 · num_heads = {2 * self.num_heads}, but is {self.model_dim}."
+            )
+        if not 0 <= self.dropout < 1:
+            raise ModelError(f"dropout must be at least 0 and under 1, but is {self.dropout}.")
+
+    def _check_at_least_1(self, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) < 1:
+                raise ModelError(f"{name} must be at least 1, but is {getattr(self, name)}.")
+
+
 class Batch(Protocol):
-    """Documents padded at the right, as `forward` takes them."""
+    """Documents as `forward` takes them."""
 
     concepts: Tensor
-    """Raw concepts [B, S, E], of any float type."""
+    """Raw concepts [B, S, E], padded at the right, or packed end to end [1, N, E]; of any float type."""
 
     lengths: Tensor
     """int64 [B], on the device of the concepts."""
+
+    packed: bool
 
 
 class LossTerms(NamedTuple):
@@ -52,7 +92,7 @@ class ConceptModel(nn.Module, ABC):
     """A model of the next concept: raw concepts outside, normalized inside."""
 
     config: Any
-    """The family's frozen config; it has `concept_dim` (E), `max_len` and all that builds the model."""
+    """The family's frozen config, a ModelConfig: all that builds the model."""
 
     normalizer: Normalizer
 
@@ -75,6 +115,21 @@ class ConceptModel(nn.Module, ABC):
     @abstractmethod
     def stacks(self) -> Sequence[nn.ModuleList]:
         """The layers that FSDP shards and activation checkpointing wraps one by one."""
+
+
+def layout_of(batch: Batch, config: ModelConfig) -> Layout:
+    """Where each slot of a batch belongs. Raises ModelError for a batch that a model of this config cannot take."""
+    if not batch.packed:
+        check_lengths(batch.concepts, batch.lengths, config.concept_dim, config.max_len)
+        return Padded(batch.lengths, batch.concepts.shape[1])
+    rows, width, dim = batch.concepts.shape
+    longest, total = int(batch.lengths.max()), int(batch.lengths.sum())
+    if (rows, dim) != (1, config.concept_dim) or total > width or not 1 <= longest <= config.max_len:
+        raise ModelError(
+            f"packed concepts must be [1, N ≥ {total}, {config.concept_dim}] with documents of 1 to {config.max_len} "
+            f"sentences, but are {list(batch.concepts.shape)}, the longest document {longest}."
+        )
+    return Packed(batch.lengths, width)
 
 
 def check_lengths(concepts: Tensor, lengths: Tensor, concept_dim: int, max_len: int, *, shortest: int = 1) -> None:

@@ -22,30 +22,13 @@ from lcm.diffusion import (
     make_timestep_sampler,
     make_weighting,
 )
-from lcm.models.contract import LossTerms, ModelError
+from lcm.models.contract import LossTerms, ModelConfig, ModelError
+from lcm.nn import Layout
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiffusionConfig:
+class DiffusionConfig(ModelConfig):
     """Fields of every diffusion family."""
-
-    concept_dim: int = 1024
-    """E, the size of the space's concepts (SONAR: 1024)."""
-
-    model_dim: int = 256
-    """D, the width (paper: 2048)."""
-
-    num_heads: int = 4
-    """Attention heads (paper: 16)."""
-
-    dropout: float = 0.1
-    """On what each sub-block adds, in training (paper: 0.1)."""
-
-    max_len: int = 2048
-    """The longest document, in sentences."""
-
-    rope_theta: float = 10_000.0
-    """Period base of the rotary positions."""
 
     diffusion_steps: int = 100
     """T (paper: 100)."""
@@ -69,15 +52,7 @@ class DiffusionConfig:
     """Share of slots that learn without context; guidance needs some (paper: 0.15)."""
 
     def __post_init__(self) -> None:
-        for name in ("concept_dim", "model_dim", "num_heads", "max_len"):
-            if getattr(self, name) < 1:
-                raise ModelError(f"{name} must be at least 1, but is {getattr(self, name)}.")
-        if self.model_dim % (2 * self.num_heads):
-            raise ModelError(
-                f"model_dim must be a multiple of 2 · num_heads = {2 * self.num_heads}, but is {self.model_dim}."
-            )
-        if not 0 <= self.dropout < 1:
-            raise ModelError(f"dropout must be at least 0 and under 1, but is {self.dropout}.")
+        super().__post_init__()
         if not 0 <= self.context_drop <= 1:
             raise ModelError(f"context_drop must be between 0 and 1, but is {self.context_drop}.")
         Diffusion(self)
@@ -118,12 +93,11 @@ class Diffusion:
         noise = torch.randn(concepts.shape, generator=rng, device=device)
         return Draws(noise, t, dropped)
 
-    def loss(self, output: Tensor, x0: Tensor, draws: Draws, lengths: Tensor) -> LossTerms:
+    def loss(self, output: Tensor, x0: Tensor, draws: Draws, layout: Layout) -> LossTerms:
         """Σ ω ‖target − output‖² over the real slots; output and normalized x₀ are [B, S, E]."""
         target = self.schedule.target(self.config.prediction, x0, draws.noise, draws.t)
         error = (output - target).square().sum(-1) * self.weighting(self.schedule, draws.t, x0)
-        padding = torch.arange(x0.shape[1], device=x0.device) >= lengths[:, None]
-        return LossTerms(error.masked_fill(padding, 0).sum(), int(lengths.sum()))
+        return LossTerms(error.masked_fill(~layout.real, 0).sum(), int(layout.real.sum()))
 
     def check(self, sampler: Sampler) -> None:
         """Raise ModelError for guidance of a model that never learnt without context."""

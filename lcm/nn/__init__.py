@@ -2,26 +2,34 @@
 
 from lcm.nn.adaln import AdaLN, TimestepEmbedding, Timesteps, Triple, sinusoid
 from lcm.nn.attention import Append, LayerCache, SelfAttention, rope, rotate
-from lcm.nn.denoiser import Denoiser, DenoiserBlock, Visible, modulate
+from lcm.nn.denoiser import Context, Denoiser, DenoiserBlock, modulate
+from lcm.nn.layout import Attend, Interleaved, Layout, Packed, Padded
 from lcm.nn.normalizer import Normalizer, NormalizerError
-from lcm.nn.transformer import CausalTransformer, TransformerBlock, TransformerState, swiglu
+from lcm.nn.transformer import CausalTransformer, PostNet, PreNet, TransformerBlock, TransformerState, swiglu
 
 __all__ = [
     "AdaLN",
     "Append",
+    "Attend",
     "CausalTransformer",
+    "Context",
     "Denoiser",
     "DenoiserBlock",
+    "Interleaved",
     "LayerCache",
+    "Layout",
     "Normalizer",
     "NormalizerError",
+    "Packed",
+    "Padded",
+    "PostNet",
+    "PreNet",
     "SelfAttention",
     "TimestepEmbedding",
     "Timesteps",
     "TransformerBlock",
     "TransformerState",
     "Triple",
-    "Visible",
     "modulate",
     "rope",
     "rotate",

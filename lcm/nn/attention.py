@@ -1,7 +1,7 @@
-"""Causal self-attention with rotary positions and a key–value cache for ragged batches.
+"""Self-attention with rotary positions and a key–value cache for ragged batches.
 
 Ours, on torch's SDPA: fairseq2's attention refuses ragged prompts in its cache and builds a dense mask for padded
-batches. Documents are padded at the right, so a causal mask alone keeps every real row from seeing padding.
+batches. Which slots see which is told by an `Attend`: a layout's, or one that fills or reads a cache.
 
 B documents, S sentences, D width, H heads, K head size, M rows in the cache.
 """
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+
+from lcm.nn.layout import Attend
 
 
 def rope(positions: Tensor, head_dim: int, theta: float, dtype: torch.dtype) -> Tensor:
@@ -42,8 +44,8 @@ class Append:
     width: int
     """Rows of the longest document, the new one included."""
 
-    seen: Tensor
-    """bool [B, 1, 1, width]: true up to the document's new row."""
+    seen: Tensor | None
+    """bool [B, 1, 1, width]: true up to the document's new row; None where all documents are of one length."""
 
 
 @dataclass
@@ -65,9 +67,26 @@ class LayerCache:
         self.values[rows, :, at.positions] = values[:, :, 0]
         return self.keys[:, :, : at.width], self.values[:, :, : at.width]
 
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, *, at: Append) -> Tensor:
+        """An `Attend`: one new row per document ([B, H, 1, K]) is written and sees all of its document."""
+        k, v = self.append(k, v, at)
+        return scaled_dot_product_attention(q, k, v, attn_mask=at.seen)
+
+
+@dataclass
+class Remember:
+    """Causal attention over prompts padded at the right that keeps every layer's keys and values."""
+
+    layers: list[LayerCache]
+
+    def __call__(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """An `Attend`."""
+        self.layers.append(LayerCache(k, v))
+        return scaled_dot_product_attention(q, k, v, is_causal=True)
+
 
 class SelfAttention(nn.Module):
-    """Causal multi-head attention with biases and rotary positions; head h is the h-th contiguous slice of D/H."""
+    """Multi-head attention with biases and rotary positions; head h is the h-th contiguous slice of D/H."""
 
     def __init__(self, model_dim: int, num_heads: int) -> None:
         super().__init__()
@@ -88,30 +107,12 @@ class SelfAttention(nn.Module):
         for proj in (self.q_proj, self.k_proj, self.v_proj, self.output_proj):
             nn.init.zeros_(proj.bias)
 
-    def forward(
-        self,
-        x: Tensor,
-        turns: Tensor,
-        cache: list[LayerCache] | None = None,
-        at: tuple[LayerCache, Append] | None = None,
-    ) -> Tensor:
-        """x [B, S, D] → [B, S, D].
-
-        With `cache`, a layer's cache of these rows is added to it. With `at`, x is one new row per document [B, 1, D]
-        that is written into the cache and sees all of its document.
-        """
+    def forward(self, x: Tensor, turns: Tensor, attend: Attend) -> Tensor:
+        """x [B, S, D] at positions that turn by `turns` (see `rope`) → [B, S, D]."""
         q, k, v = (
             proj(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for proj in (self.q_proj, self.k_proj, self.v_proj)
         )  # each [B, H, S, K]
-        q, k = rotate(q, turns), rotate(k, turns)
-        if at is not None:
-            layer, append = at
-            k, v = layer.append(k, v, append)
-            y = scaled_dot_product_attention(q, k, v, attn_mask=append.seen)
-        else:
-            if cache is not None:
-                cache.append(LayerCache(k, v))
-            y = scaled_dot_product_attention(q, k, v, is_causal=True)
+        y = attend(rotate(q, turns), rotate(k, turns), v)
         out: Tensor = self.output_proj(y.transpose(1, 2).flatten(2))
         return out

@@ -7,6 +7,8 @@ Letters: B documents, S slots, D width, H heads, K head size, M context rows, R 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 import torch
 from fairseq2.nn import RMSNorm
@@ -14,18 +16,37 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from lcm.nn.adaln import AdaLN, Timesteps, Triple
-from lcm.nn.transformer import swiglu
+from lcm.nn.layout import Attend, Layout
+from lcm.nn.transformer import PostNet, PreNet, swiglu
 
 
 @dataclass(frozen=True)
-class Visible:
-    """Which keys each slot sees, the zero vector being key 0. By default slot n sees keys 0 … n, what came before it."""
+class Context:
+    """What the slots of a batch cross-attend to."""
+
+    rows: Tensor
+    """[B, M, D], the zero vector among them."""
+
+    attend: Attend
+    """Which rows each slot sees."""
 
     dropped: Tensor | None = None
     """bool [B, S]: slots that see the zero vector alone."""
 
-    mask: Tensor | None = None
-    """bool [B | 1, S, S + 1], true where a slot sees a key: any pattern at all, at the price of a mask."""
+    @staticmethod
+    def before(context: Tensor, layout: Layout, dropped: Tensor | None = None) -> Context:
+        """Slot n sees the zero vector and the context of slots 0 … n − 1, context [B, S, D] being of the same layout.
+
+        With the zero vector in slot 0's place and every row one slot later, that is plain causality: no mask of ours.
+        """
+        return Context(layout.shift(context), layout.causal, dropped)
+
+    @staticmethod
+    def masked(context: Tensor, visible: Tensor) -> Context:
+        """Any pattern at all, at the price of a mask: `visible`, bool [S, M + 1], [B | 1, S, M + 1] or [B | 1, 1, S, M + 1], is
+        true where a slot sees a key, the zero vector being key 0 and row m of context [B, M, D] key m + 1."""
+        mask = visible if visible.ndim == 4 else visible.unsqueeze(-3)
+        return Context(pad(context, (0, 0, 1, 0)), partial(scaled_dot_product_attention, attn_mask=mask))
 
 
 class OwnSlotAttention(nn.Module):
@@ -69,21 +90,13 @@ class ContextAttention(nn.Module):
         """Context rows [B, M, D], the zero vector among them → their keys and values [B, H, M, K]."""
         return self.heads(self.k_proj(context)), self.heads(self.v_proj(context))
 
-    def forward(self, x: Tensor, context: Tensor, visible: Visible) -> Tensor:
-        """Slots x [B, S, D], context [B, ≥ S − 1, D] ([B, S, D] with a mask) → [B, S, D].
-
-        Key 0 being the zero vector, "0 … n" is the causal mask: no mask of ours is made.
-        """
-        if visible.mask is None:
-            context = context[:, : x.shape[1] - 1]
-        k, v = self.project(pad(context, (0, 0, 1, 0)))
-        q = self.heads(self.q_proj(x))
-        if visible.mask is None:
-            y = scaled_dot_product_attention(q, k, v, is_causal=True)
-        else:
-            y = scaled_dot_product_attention(q, k, v, attn_mask=visible.mask.unsqueeze(1))
-        if visible.dropped is not None:
-            y = torch.where(visible.dropped[:, None, :, None], v[:, :, :1], y)
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """Slots x [B, S, D] → [B, S, D]."""
+        k, v = self.project(context.rows)
+        y = context.attend(self.heads(self.q_proj(x)), k, v)
+        if context.dropped is not None:
+            zero = self.v_proj.bias.to(y.dtype).view(1, self.num_heads, 1, -1)  # the zero vector's value
+            y = torch.where(context.dropped[:, None, :, None], zero, y)
         out: Tensor = self.output_proj(y.transpose(1, 2).flatten(2))
         return out
 
@@ -102,11 +115,11 @@ class DenoiserBlock(nn.Module):
         self.modulation = AdaLN(model_dim, 3)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, timesteps: Timesteps, context: Tensor, visible: Visible) -> Tensor:
-        """x [B, S, D], context [B, ≥ S − 1, D] → [B, S, D]."""
+    def forward(self, x: Tensor, timesteps: Timesteps, context: Context) -> Tensor:
+        """x [B, S, D] → [B, S, D]."""
         own, cross, ffn = self.modulation(timesteps)
         x = self._add(x, own, self.self_attn(modulate(self.self_attn_norm(x), own)))
-        x = self._add(x, cross, self.cross_attn(modulate(self.cross_attn_norm(x), cross), context, visible))
+        x = self._add(x, cross, self.cross_attn(modulate(self.cross_attn_norm(x), cross), context))
         return self._add(x, ffn, self.ffn(modulate(self.ffn_norm(x), ffn)))
 
     def _add(self, x: Tensor, triple: Triple, y: Tensor) -> Tensor:
@@ -123,21 +136,20 @@ class Denoiser(nn.Module):
 
     def __init__(self, concept_dim: int, model_dim: int, num_heads: int, num_layers: int, dropout: float) -> None:
         super().__init__()
-        self.prenet = nn.Linear(concept_dim, model_dim)
+        self.prenet = PreNet(concept_dim, model_dim)
         self.layers = nn.ModuleList(DenoiserBlock(model_dim, num_heads, dropout) for _ in range(num_layers))
         self.norm = RMSNorm(model_dim, bias=False)
-        self.postnet = nn.Linear(model_dim, concept_dim)
+        self.postnet = PostNet(model_dim, concept_dim)
 
     @property
     def blocks(self) -> list[DenoiserBlock]:
         """The layers."""
-        return [layer for layer in self.layers if isinstance(layer, DenoiserBlock)]
+        return cast(list[DenoiserBlock], list(self.layers))
 
-    def forward(self, noisy: Tensor, timesteps: Timesteps, context: Tensor, visible: Visible) -> Tensor:
-        """Noisy normalized concepts [B, S, E] → the network's output [B, S, E], float32 or wider."""
-        dtype = self.prenet.weight.dtype  # autocast shortens products, never the residual stream
-        x = self.prenet(noisy.to(dtype)).to(dtype)
+    def forward(self, noisy: Tensor, timesteps: Timesteps, context: Context) -> Tensor:
+        """Noisy normalized concepts [B, S, E] → the network's output [B, S, E], in the weights' type."""
+        x = self.prenet(noisy)
         for layer in self.layers:
-            x = layer(x, timesteps, context, visible)
+            x = layer(x, timesteps, context)
         out: Tensor = self.postnet(self.norm(x))
-        return out.to(dtype)
+        return out

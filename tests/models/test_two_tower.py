@@ -7,6 +7,7 @@ from benchmarks.plain import PlainDenoiser, causal_visible
 from lcm.data import ConceptBatch
 from lcm.diffusion import DiffusionError, Sampler
 from lcm.models import ModelError, TwoTowerConfig, TwoTowerLCM, create_model
+from lcm.nn import Context, Padded
 
 E, LENGTHS = 16, torch.tensor([7, 4, 1])
 
@@ -55,10 +56,8 @@ def test_outputs_and_gradients_are_those_of_the_plain_form(dtype, tolerance, dro
     dropped = torch.rand(3, 7, generator=torch.Generator().manual_seed(1)) < drop
     visible = causal_visible(7) & ~(dropped[..., None] & (torch.arange(8) > 0))
     context = model.contextualize(concepts, LENGTHS).detach()
-    from lcm.nn import Visible
-
     here, there = context.clone().requires_grad_(), context.clone().requires_grad_()
-    ours = model._denoise(noisy, t, here, Visible(dropped=dropped))
+    ours = model._denoise(noisy, t, Context.before(here, Padded(LENGTHS, 7), dropped))
     masked = model.denoise(noisy, t, context, visible)
     expected = plain(noisy, t, there, visible)
     torch.testing.assert_close(ours, expected, atol=tolerance, rtol=tolerance)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from fairseq2.nn import BatchLayout, RMSNorm, RotaryEncoder
 
-from lcm.nn import CausalTransformer, SelfAttention, rope, rotate
+from lcm.nn import CausalTransformer, Padded, SelfAttention, rope, rotate
 
 
 def test_rotary_positions_are_those_of_fairseq2():
@@ -33,7 +33,9 @@ def test_attention_is_the_textbook_formula_in_float64():
         scores = q @ k.mT / math.sqrt(6) + torch.full((5, 5), -torch.inf).triu(1)
         heads.append(scores.softmax(-1) @ v)
     expected = attention.output_proj(torch.cat(heads, -1))
-    torch.testing.assert_close(attention(x, turns), expected, atol=1e-10, rtol=1e-10)
+    torch.testing.assert_close(
+        attention(x, turns, Padded(torch.tensor([5, 5, 5]), 5).causal), expected, atol=1e-10, rtol=1e-10
+    )
 
 
 def test_only_the_distance_between_positions_matters():
@@ -55,7 +57,7 @@ def test_ragged_steps_equal_the_full_pass(dtype):
     torch.manual_seed(0)
     transformer = CausalTransformer(16, 2, 2, dropout=0.0).to(dtype)
     x, lengths = torch.randn(3, 12, 16, dtype=dtype), torch.tensor([1, 7, 4])
-    full = transformer(x)
+    full = transformer(x, torch.arange(12), Padded(torch.tensor([12, 12, 12]), 12).causal)
     rows, state = transformer.prefill(x[:, :7], lengths)
     for row, length in enumerate(lengths.tolist()):
         torch.testing.assert_close(rows[row, :length], full[row, :length])
