@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from lcm.cli import doctor, generate, models, prepare, segment, space, tales
+from lcm.cli import convert_released, doctor, generate, models, prepare, segment, space, tales
 from lcm.errors import LCMError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command()(space.roundtrip)
 app.command()(prepare.prepare)
 app.command()(generate.generate)
 app.command()(models.models)
+app.command()(convert_released.convert_released)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lcm.generation.loop import GenerationError, Stopping, StopReason, continue_documents
 from lcm.languages import to_sonar
-from lcm.models import ConceptModel, ModelInfo, Sampler, find_model, load_model_folder
+from lcm.models import CONFIG, ConceptModel, ModelInfo, Sampler, find_model, load_model_folder
 from lcm.segmentation import open_segmenter
 from lcm.sonar import ConceptSpace, open_space
 
@@ -56,6 +56,14 @@ class LCM:
             return self._check(open_space(self._space, device=device))
         return self._space
 
+    @cached_property
+    def sampler(self) -> Sampler:
+        """How its maker would draw from it: the paper's sampler, with what `facts.sampler` of its config.json sets."""
+        try:
+            return Sampler(**self.info.facts.get("sampler", {}))
+        except TypeError as error:
+            raise GenerationError(f"{self.info.folder / CONFIG}: facts.sampler: {error}.") from None
+
     def generate(
         self,
         text: str,
@@ -70,8 +78,13 @@ class LCM:
         """Continue a text, sentence by sentence as they come; at most `sentences`, at least `min_sentences`.
 
         `lang` is the language of the answer (default: that of the prompt), ISO 639-1 or SONAR's code. The same seed gives
-        the same answer. `sampler` is for diffusion models (default: the paper's). Raises GenerationError, at the call, for a prompt without a sentence or one too long.
+        the same answer. `sampler` is for diffusion models (default: `self.sampler`). Raises GenerationError, at the call, for
+        a prompt without a sentence or one too long, and for a sampler that the model has no use for.
         """
+        if sampler is not None and not self.model.samples:
+            raise GenerationError(
+                f"Model '{self.info.name}' is of family {self.info.family}, which draws nothing: leave the sampler out."
+            )
         stopping = Stopping(max_sentences=sentences, min_sentences=min_sentences)
         prompt = [sentence.text for sentence in open_segmenter().split(text, prompt_lang)]
         longest = int(self.model.config.max_len) - sentences
@@ -84,7 +97,7 @@ class LCM:
         if to_sonar(lang) not in self.space.languages:
             spoken = ", ".join(self.space.languages)
             raise GenerationError(f"Space '{self.space.name}' does not speak '{lang}'. It speaks {spoken}.")
-        return self._decode(self.space.encode(prompt, prompt_lang), stopping, sampler, seed, lang)
+        return self._decode(self.space.encode(prompt, prompt_lang), stopping, sampler or self.sampler, seed, lang)
 
     def _decode(
         self, prompt: Tensor, stopping: Stopping, sampler: Sampler | None, seed: int, lang: str

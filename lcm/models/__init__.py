@@ -3,6 +3,7 @@
 from lcm.diffusion import Sampler
 from lcm.models.base import BaseConfig, BaseLCM
 from lcm.models.checkpoint import (
+    CONFIG,
     LoadedModel,
     ModelInfo,
     find_model,
@@ -11,20 +12,24 @@ from lcm.models.checkpoint import (
     save_model,
     shipped_models,
 )
-from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelError, State
+from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelConfig, ModelError, State, check_lengths, layout_of
 from lcm.models.hub import checkpoint_layers, register_with_fairseq2, shard_layers
 from lcm.models.one_tower import OneTowerConfig, OneTowerLCM
-from lcm.models.registry import Family, create_model, get_family, register
+from lcm.models.registry import Family, create_model, families, get_family, register
+from lcm.models.released import Conversion, convert_released
 from lcm.models.two_tower import TwoTowerConfig, TwoTowerLCM
 
 __all__ = [
+    "CONFIG",
     "BaseConfig",
     "BaseLCM",
     "Batch",
     "ConceptModel",
+    "Conversion",
     "Family",
     "LoadedModel",
     "LossTerms",
+    "ModelConfig",
     "ModelError",
     "ModelInfo",
     "OneTowerConfig",
@@ -33,10 +38,14 @@ __all__ = [
     "State",
     "TwoTowerConfig",
     "TwoTowerLCM",
+    "check_lengths",
     "checkpoint_layers",
+    "convert_released",
     "create_model",
+    "families",
     "find_model",
     "get_family",
+    "layout_of",
     "load_model_folder",
     "read_info",
     "register",

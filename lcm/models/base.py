@@ -88,6 +88,10 @@ class BaseLCM(ConceptModel):
         error = self._squared_error(batch.concepts, layout)
         return LossTerms(error.sum(), int((batch.lengths - 1).sum()))
 
+    def loss(self, concepts: Tensor, lengths: Tensor) -> LossTerms:
+        """The training loss of raw concepts [B, S, E], padded at the right."""
+        return LossTerms(self.squared_error(concepts, lengths).sum(), int((lengths - 1).sum()))
+
     def squared_error(self, concepts: Tensor, lengths: Tensor) -> Tensor:
         """Raw concepts [B, S, E] → normalized ‖prediction n − concept n + 1‖² [B, S − 1], 0 where no target is."""
         check_lengths(concepts, lengths, self.config.concept_dim, self.config.max_len)

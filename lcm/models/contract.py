@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +95,9 @@ class ConceptModel(nn.Module, ABC):
     """The family's frozen config, a ModelConfig: all that builds the model."""
 
     normalizer: Normalizer
+
+    samples: ClassVar[bool] = False
+    """Whether `step` draws: a sampler and generators mean something to it."""
 
     @abstractmethod
     def forward(self, batch: Batch, rng: torch.Generator | None = None) -> LossTerms:

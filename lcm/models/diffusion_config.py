@@ -75,9 +75,10 @@ class Diffusion:
     def __init__(self, config: DiffusionConfig) -> None:
         self.config = config
         T = config.diffusion_steps
-        self.schedule: NoiseSchedule = make_schedule(config.schedule, T, zero_terminal_snr=config.zero_terminal_snr)
-        self.weighting: Weighting = make_weighting(config.weighting)
-        self._timesteps: TimestepSampler = make_timestep_sampler(config.timesteps, T)
+        with torch.device("cpu"):  # also where the model is built on the meta device
+            self.schedule: NoiseSchedule = make_schedule(config.schedule, T, zero_terminal_snr=config.zero_terminal_snr)
+            self.weighting: Weighting = make_weighting(config.weighting)
+            self._timesteps: TimestepSampler = make_timestep_sampler(config.timesteps, T)
         check_prediction(config.prediction, self.schedule)
 
     def draw(self, concepts: Tensor, rng: torch.Generator | None) -> Draws:

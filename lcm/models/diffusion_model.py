@@ -22,6 +22,7 @@ class DiffusionLCM(ConceptModel):
     """A model that denoises the next concept; a family says how its network sees a batch and a state."""
 
     config: DiffusionConfig
+    samples = True
 
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()

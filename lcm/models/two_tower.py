@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import pad, silu
 
 from lcm.diffusion import Denoiser as Asked
 from lcm.models.contract import LossTerms, check_lengths
@@ -82,9 +82,15 @@ class TwoTowerLCM(DiffusionLCM):
     def loss(
         self, concepts: Tensor, lengths: Tensor, *, noise: Tensor, t: Tensor, visible: Tensor | None = None
     ) -> LossTerms:
-        """The training loss with given draws: noise [B, S, E], t int64 [B, S], `visible` as in `denoise`."""
+        """The training loss with given draws: noise [B, S, E], t int64 [B, S], `visible` as in `denoise` with S = M.
+
+        Of what is visible, padding is hidden.
+        """
         context = self.contextualize(concepts, lengths)
         z, layout = self.normalizer(concepts), Padded(lengths, concepts.shape[1])
+        if visible is not None:
+            real = pad(layout.real, (1, 0), value=True)[:, None]  # [B, 1, S + 1]: the zero vector is always there
+            visible = visible & (real if visible.ndim < 4 else real[:, None])
         output = self.denoise(self.diffusion.schedule.add_noise(z, noise, t), t, context, visible)
         return self.diffusion.loss(output, z, Draws(noise=noise, t=t, dropped=None), layout)
 

@@ -24,8 +24,8 @@ from lcm.training.trainer import TrainingError
 ConfigT = TypeVar("ConfigT")
 
 
-def to_config(kind: type[ConfigT], composed: DictConfig) -> ConfigT:
-    """The composed values as a `kind`; a missing or unknown key, or a wrong type, raises TrainingError naming it."""
+def to_config(kind: type[ConfigT], composed: DictConfig | dict[str, Any]) -> ConfigT:
+    """The composed values, or a plain dict of them, as a `kind`; a missing or unknown key, or a wrong type, raises TrainingError naming it."""
     try:
         schema = OmegaConf.structured(kind)
         _unlock(schema)

@@ -28,7 +28,15 @@ from lcm.training.sonar_model import (
     encoder_config,
 )
 from lcm.training.sonar_unit import SonarTrainUnit, SonarValidUnit
-from lcm.training.trainer import ListReader, TrainerConfig, create_gangs, newest_step, train, wrap_for_gangs
+from lcm.training.trainer import (
+    ListReader,
+    TrainerConfig,
+    TrainingError,
+    create_gangs,
+    newest_step,
+    train,
+    wrap_for_gangs,
+)
 from lcm.training.vocabulary import carry_embedding, sample_for_vocabulary, train_vocabulary
 
 log = logging.getLogger("lcm.training")
@@ -71,6 +79,9 @@ class SonarRunConfig:
     """A space's folder to take weights and vocabulary from; the optimiser starts afresh."""
     new_vocabulary: bool = False
     """With `init_from`: make a vocabulary of these texts instead; pieces that both hold keep their embeddings."""
+    train_encoder: bool = True
+    """False: the concepts stay what `init_from` made of them, and with them every corpus and concept model; the decoder
+    alone learns, as when SONAR's was made robust to noise (paper §2.1)."""
     reconstruct: int = 400
     """Held-out sentences that each validation encodes and decodes, for BLEU and the exact share."""
     model: SonarModelConfig = field(default_factory=SonarModelConfig)
@@ -81,6 +92,8 @@ class SonarRunConfig:
 
 def run_sonar(config: SonarRunConfig) -> Path:
     """Train, going on from what `run_dir` holds; the folder of the finished space, for `lcm.open_space`."""
+    if not config.train_encoder and (config.init_from is None or config.new_vocabulary):
+        raise TrainingError("train_encoder=false needs a trained encoder: give init_from, and keep its vocabulary.")
     gangs = create_gangs()
     folder = Path(config.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,6 +117,7 @@ def run_sonar(config: SonarRunConfig) -> Path:
     model = SonarAutoencoder(config.model, tokenizer.vocab_info)
     if config.init_from is not None and newest_step(folder) is None:
         _take_weights(model, Path(config.init_from), config.name, vocabulary)
+    model.encoder.requires_grad_(config.train_encoder)
     wrapped = wrap_for_gangs(model.to(gangs.device), gangs)
 
     weights = [text.weight for text in config.texts]

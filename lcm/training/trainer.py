@@ -139,8 +139,8 @@ class StoppingUnit(TrainUnit[Any]):
     """Another unit, watched: ends the run at `max_steps` or on SIGTERM, stops it on a loss that is not finite, and logs
     the pace and the time that is left."""
 
-    def __init__(self, unit: TrainUnit[Any], max_steps: int) -> None:
-        self._unit, self._max_steps = unit, max_steps
+    def __init__(self, unit: TrainUnit[Any], max_steps: int, rank: int) -> None:
+        self._unit, self._max_steps, self._rank = unit, max_steps, rank
         self._step = 0
         self._first: tuple[int, float] | None = None
         self.trainer: Trainer | None = None
@@ -162,9 +162,11 @@ class StoppingUnit(TrainUnit[Any]):
         """The watched unit's loss."""
         loss, count = self._unit.process_batch(batch, metric_bag)
         if not math.isfinite(float(loss.detach())):
+            documents = getattr(batch, "document_ids", None)
+            named = "" if documents is None else f" on documents {', '.join(map(str, documents.tolist()))}"
             raise TrainingError(
-                f"Step {self._step}: the loss is {float(loss.detach())}. The last checkpoint is sound: lower the learning "
-                f"rate and start the same command again. Batch: {getattr(batch, 'document_ids', 'no ids')}"
+                f"Step {self._step}, rank {self._rank}: the loss is {float(loss.detach())}{named}. The last checkpoint is "
+                f"sound: lower the learning rate and start the same command again."
             )
         return loss, count
 
@@ -223,7 +225,7 @@ def train(
             units=[valid[0]], data_readers=[valid[1]], score_metric_descriptor=descriptors[0],
             **(common | {"checkpoint_manager": _Unhurried(manager)}),
         )  # fmt: skip
-    watched = StoppingUnit(unit, config.max_steps)
+    watched = StoppingUnit(unit, config.max_steps, gangs.root.rank)
     torch.manual_seed(config.seed)
     trainer = Trainer(
         model=model, unit=watched, data_reader=reader, optimizer=optimizer, lr_scheduler=scheduler,  # type: ignore[arg-type]

@@ -44,6 +44,7 @@ def corpus(tmp_path: Path) -> Corpus:
 
 def same(one: list[ConceptBatch], other: list[ConceptBatch]) -> bool:
     """Bit for bit."""
+
     def tensors(batch: ConceptBatch) -> list[torch.Tensor]:
         assert not batch.packed
         return [getattr(batch, field.name) for field in dataclasses.fields(batch) if field.name != "packed"]

@@ -19,7 +19,7 @@ from sonar.models.sonar_text.factory import SonarTextDecoderFactory, SonarTextEn
 import lcm
 from lcm.cli import main
 from lcm.generation import LCM, GenerationError
-from lcm.models import create_model, save_model
+from lcm.models import Sampler, create_model, save_model
 from lcm.sonar import open_space, save_space
 
 LANGUAGES = ["eng_Latn", "fra_Latn"]
@@ -106,6 +106,50 @@ def test_the_answer_comes_in_its_own_language_and_as_it_is_made(writer, monkeypa
     next(answer)
     assert asked == ["fra_Latn"]
     assert len(list(answer)) == 3
+
+
+@pytest.fixture(scope="module", params=["one_tower", "two_tower"])
+def diffusion_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A diffusion model of random weights whose maker says how to draw from it."""
+    torch.manual_seed(0)
+    model = create_model(request.param, "tiny", concept_dim=16, model_dim=32, num_heads=2, max_len=12)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    folder = tmp_path_factory.mktemp("models") / request.param
+    save_model(folder, model, family=request.param, space="toy", facts={"sampler": {"steps": 5, "guidance_scale": 1.5}})
+    return folder
+
+
+def test_a_diffusion_model_writes_another_text_for_another_seed(diffusion_folder, space_folder, monkeypatch):
+    writer = lcm.load(diffusion_folder, space=space_folder)
+    # The decoder of random weights says one thing of everything: let the concepts themselves be the text.
+    monkeypatch.setattr(writer.space, "decode", lambda z, lang: [str(z[0].tolist())])
+    texts = [[s.text for s in writer.generate(PROMPT, sentences=4, min_sentences=4, seed=seed)] for seed in (0, 0, 1)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_its_maker_says_how_to_draw_and_the_caller_may_say_otherwise(
+    diffusion_folder, space_folder, monkeypatch, capsys
+):
+    writer = lcm.load(diffusion_folder, space=space_folder)
+    assert writer.sampler == Sampler(steps=5, guidance_scale=1.5)
+    asked = {"sentences": 3, "min_sentences": 3, "seed": 2}
+    usual, other = (
+        [s.text for s in writer.generate(PROMPT, sampler=sampler, **asked)]
+        for sampler in (None, Sampler(steps=8, guidance_scale=3.0, method="dpmpp"))
+    )
+    command = ["generate", PROMPT, "--model", diffusion_folder, "--space", space_folder, "--sentences", 3,
+               "--min-sentences", 3, "--seed", 2]  # fmt: skip
+    assert run(monkeypatch, capsys, *command) == (0, "".join(f"{text}\n" for text in usual), "")
+    chosen = ["--steps", 8, "--guidance-scale", 3, "--method", "dpmpp"]
+    assert run(monkeypatch, capsys, *command, *chosen) == (0, "".join(f"{text}\n" for text in other), "")
+    code, out, err = run(monkeypatch, capsys, *command, "--steps", 101)
+    assert (code, out) == (2, "") and "steps must be between 1 and the model's T = 100, but is 101" in err
+
+
+def test_a_sampler_is_refused_for_a_model_that_draws_nothing(writer):
+    with pytest.raises(GenerationError, match="draws nothing"):
+        writer.generate(PROMPT, sampler=Sampler())
 
 
 @pytest.mark.parametrize("text", ["", "  \n "])

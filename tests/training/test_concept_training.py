@@ -89,6 +89,27 @@ def test_a_base_lcm_learns_what_can_be_foreseen_and_its_folder_holds_the_best_of
     assert loaded.info.facts["validation_loss"] == pytest.approx(total / targets, rel=1e-6)
 
 
+@pytest.mark.parametrize("family", ["one_tower", "two_tower"])
+def test_a_diffusion_model_learns_by_the_same_recipe_and_writes(family, corpora, tmp_path):
+    sizes = {"model_dim": 32, "num_heads": 2, "max_len": 16, "dropout": 0.0}
+    folder = run_training(_config(corpora, tmp_path / "run", 60, model=ModelSpec(family=family, fields=sizes)))
+    valid = _metrics(tmp_path / "run")["valid"]
+    assert min(valid.values()) < 0.8 * valid[10] < 0.8 * 1.5 * E
+    model = load_model_folder(folder).model
+    document = torch.tensor(Corpus(corpora[1]).concepts(0), dtype=torch.float32)
+    state = model.prefill(document[None, :5], torch.tensor([5]))
+    new = model.step(state, None, [torch.Generator().manual_seed(0)])
+    assert torch.nn.functional.cosine_similarity(new, document[5:6]) > 0.5
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_step_rank_and_documents(corpora, tmp_path):
+    wild = OptimizerConfig(warmup=1, muon_lr=1e30, adamw_lr=1e30)
+    with pytest.raises(
+        TrainingError, match=r"Step \d+, rank 0: the loss is (nan|inf) on documents \d+, \d+.*lower the"
+    ):
+        run_training(_config(corpora, tmp_path / "run", 30, optimizer=wild))
+
+
 def test_the_normalizer_is_fitted_on_the_corpus_and_saved_with_the_model(corpora, tmp_path):
     folder = run_training(_config(corpora, tmp_path / "run", 10))
     corpus = Corpus(corpora[0])

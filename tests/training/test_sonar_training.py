@@ -15,9 +15,11 @@ import torch
 from fairseq2.data.tokenizers import VocabularyInfo
 from fairseq2.nn import BatchLayout
 
+from lcm.training import SonarRunConfig, TrainerConfig, TrainingError, run_sonar
 from lcm.training.optimizers import MuonAdamW, warmup_stable_decay
 from lcm.training.sonar_corpus import BatchConfig, TokenizedGroups, TranslationReader
 from lcm.training.sonar_model import SonarAutoencoder, SonarModelConfig
+from lcm.training.sonar_run import TextConfig
 from lcm.training.vocabulary import carry_embedding, train_vocabulary
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +125,34 @@ def test_a_killed_run_goes_on_with_the_losses_and_weights_of_an_unbroken_one(tmp
         torch.load(run / "space/sonar_mini_decoder.pt", weights_only=True)["model"] for run in (whole, broken)
     )
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_frozen_encoder_stays_as_it_was_while_the_decoder_learns(tmp_path):
+    _corpus(tmp_path)
+
+    def run(name: str, steps: int, **changes: object) -> Path:
+        texts, valid = ([TextConfig(path=f"{tmp_path}/{part}.jsonl")] for part in ("train", "valid"))
+        return run_sonar(
+            SonarRunConfig(
+                run_dir=str(tmp_path / name), texts=texts, valid=valid, vocabulary_size=320, langs=["en", "fr"], reconstruct=4,
+                model=SonarModelConfig(dim=32, heads=2, ffn_dim=64, encoder_layers=1, decoder_layers=1),
+                batches=BatchConfig(tokens=128, chunk=150, curriculum_steps=0),
+                trainer=TrainerConfig(max_steps=steps, publish_every=1, validate_every=steps, checkpoint_every=steps),
+                **changes,
+            )
+        )  # fmt: skip
+
+    first = run("first", 2)
+    second = run("second", 4, init_from=str(first), train_encoder=False)
+    (encoders, decoders) = (
+        [torch.load(space / f"sonar_mini_{part}.pt", weights_only=True)["model"] for space in (first, second)]
+        for part in ("encoder", "decoder")
+    )
+    assert all(torch.equal(encoders[0][name], encoders[1][name]) for name in encoders[0])
+    moved = [name for name in decoders[0] if not torch.equal(decoders[0][name], decoders[1][name])]
+    assert len(moved) > len(decoders[0]) / 2
+    with pytest.raises(TrainingError, match="give init_from"):
+        run("third", 2, train_encoder=False)
 
 
 def _reader(sentences: int, **options: int) -> TranslationReader:
