@@ -100,7 +100,7 @@ class BaseLCM(ConceptModel):
     def _squared_error(self, concepts: Tensor, layout: Layout) -> Tensor:
         """[B, S], at the slot of the target."""
         z = self.normalizer(concepts)
-        error = (layout.shift(self._predict(z, layout)) - z).square().sum(-1)
+        error = (layout.shift(self._predict(layout.before(z), layout)) - z).square().sum(-1)
         return error.masked_fill(~layout.real | (layout.positions == 0), 0)
 
     def predict(self, concepts: Tensor, lengths: Tensor) -> Tensor:
@@ -137,7 +137,9 @@ class BaseLCM(ConceptModel):
 
     def _predict(self, z: Tensor, layout: Layout) -> Tensor:
         """Normalized concepts [B, S, E] → normalized predictions [B, S, E]."""
-        prediction: Tensor = self.postnet(self.transformer(self.prenet(z), layout.positions, layout.causal))
+        prediction: Tensor = self.postnet(
+            self.transformer(self.prenet(z), layout.positions[: z.shape[1]], layout.causal)
+        )
         return prediction
 
 

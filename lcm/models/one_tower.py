@@ -108,8 +108,10 @@ class OneTowerLCM(DiffusionLCM):
     def _denoise(self, noisy: Tensor, t: Tensor, z: Tensor, layout: Layout, dropped: Tensor | None) -> Tensor:
         distinct, rows = t.unique(return_inverse=True)
         noise_parts = embedding(rows, self.prenet.noise_part(self.time_embedding(distinct)))
-        x = torch.cat((self.prenet.concept_part(noisy) + noise_parts, self._embed_clean(z)), 1)
-        y = self.transformer(x, layout.positions.repeat(2), Interleaved(layout, dropped))
+        clean = self._embed_clean(layout.before(z))
+        x = torch.cat((self.prenet.concept_part(noisy) + noise_parts, clean), 1)
+        positions = torch.cat((layout.positions, layout.positions[: clean.shape[1]]))
+        y = self.transformer(x, positions, Interleaved(layout, dropped))
         output: Tensor = self.postnet(y[:, : noisy.shape[1]])
         return output
 

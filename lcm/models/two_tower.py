@@ -61,7 +61,7 @@ class Contextualizer(nn.Module):
 
     def forward(self, z: Tensor, layout: Layout) -> Tensor:
         """Normalized concepts [B, S, E] → context [B, S, D]; row n tells of concepts 0 … n."""
-        context: Tensor = self.transformer(self.prenet(z), layout.positions, layout.causal)
+        context: Tensor = self.transformer(self.prenet(z), layout.positions[: z.shape[1]], layout.causal)
         return context
 
 
@@ -112,7 +112,7 @@ class TwoTowerLCM(DiffusionLCM):
         return self._denoise(noisy, t, Context.masked(context, visible))
 
     def _train_output(self, z: Tensor, layout: Layout, draws: Draws) -> Tensor:
-        context = Context.before(self.contextualizer(z, layout), layout, draws.dropped)
+        context = Context.before(self.contextualizer(layout.before(z), layout), layout, draws.dropped)
         return self._denoise(self.diffusion.schedule.add_noise(z, draws.noise, draws.t), draws.t, context)
 
     def _denoise(self, noisy: Tensor, t: Tensor, context: Context) -> Tensor:

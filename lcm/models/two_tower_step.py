@@ -1,12 +1,16 @@
 """How a Two-Tower LCM writes one concept: everything that no diffusion step changes is computed once.
 
-- A modulation depends on the timestep alone: one table per layer for the sampler's timesteps.
+- A modulation depends on the timestep alone: per layer and timestep, norm weight and scale become one factor, and what the
+  shift adds becomes a part of the next product's bias.
 - The context is fixed while a concept is denoised: its keys and values are kept, one row is appended per concept.
 - The unconditional half of guidance sees the zero vector alone: its cross-attention is one constant per layer.
-- Own-slot attention is linear: value and output matrix are multiplied beforehand; so gate and inner of the
-  feed-forward are one matrix.
+- Own-slot attention is linear: value and output matrix are multiplied beforehand; so are gate and inner of the
+  feed-forward one matrix.
+- The weights do not change: a CPU gets them in the order in which oneDNN reads them.
 
-Letters: B documents, R rows (B, or 2B with guidance), E concept size, D width, H heads, K head size, M cached rows.
+What is left are products of a few rows with matrices that are larger than any cache.
+
+Letters: B documents, R rows (B, or 2B with guidance), E concept size, D width, F inner size, H heads, K head size, M cached rows.
 """
 
 from __future__ import annotations
@@ -15,60 +19,129 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from fairseq2.nn import RMSNorm
 from torch import Tensor
-from torch.nn.functional import linear, pad, scaled_dot_product_attention, silu
+from torch.nn.functional import linear, pad, rms_norm, silu
 
 from lcm.diffusion import Denoiser as Asked
-from lcm.nn import Append, Denoiser, DenoiserBlock, LayerCache, TimestepEmbedding, TransformerState
+from lcm.nn import (
+    Denoiser,
+    DenoiserBlock,
+    FixedProduct,
+    LayerCache,
+    TimestepEmbedding,
+    TransformerState,
+    join_linears,
+    product_dtype,
+    versions,
+)
+
+PerStep = tuple[Tensor, ...]
+"""A vector for each of the sampler's timesteps."""
+
+
+@dataclass(frozen=True)
+class SubBlockPlan:
+    """x + gate · f(product(norm(x) · factor) + bias)."""
+
+    product: FixedProduct
+    factor: PerStep
+    bias: PerStep
+    gate: PerStep
+    eps: float
+
+    @staticmethod
+    def of(weight: Tensor, bias: Tensor, norm: RMSNorm, triples: Sequence[Tensor], dtype: torch.dtype) -> SubBlockPlan:
+        """For the first matrix [out, D] and bias [out] of f; shift, scale and gate, each [steps, D]."""
+        shift, scale, gate = triples
+        factor = scale * norm.get_parameter("weight")
+        return SubBlockPlan(
+            FixedProduct(weight, dtype), factor.unbind(), linear(shift, weight, bias).unbind(), gate.unbind(), norm.eps
+        )
+
+    def __call__(self, x: Tensor, step: int) -> Tensor:
+        """x [R, D] → what f makes of its product [R, out]."""
+        return self.product(rms_norm(x, x.shape[-1:], self.factor[step], self.eps), self.bias[step])
 
 
 @dataclass(frozen=True)
 class LayerPlan:
     """One layer's weights and constants."""
 
-    block: DenoiserBlock
-    own: tuple[Tensor, Tensor]
-    """Own-slot attention: matrix [D, D] and bias [D]."""
-    gate_inner: tuple[Tensor, Tensor]
-    """Feed-forward: matrix [2F, D] and bias [2F]."""
-    unconditional: Tensor
-    """What cross-attention gives where the zero vector is all there is [D]."""
-    table: Tensor
-    """Shift, scale and gate of the three sub-blocks for each of the sampler's timesteps [steps, 9, D]."""
+    own: SubBlockPlan
+    """Own-slot attention: one matrix [D, D]."""
+    cross: SubBlockPlan
+    """Cross-attention's queries, over √K already."""
+    cross_out: tuple[FixedProduct, Tensor]
+    unconditional: PerStep
+    """Gate · what cross-attention gives where the zero vector is all there is [D]."""
+    ffn: SubBlockPlan
+    """Gate and inner of the feed-forward: one matrix [2F, D]."""
+    ffn_out: tuple[FixedProduct, Tensor]
+    num_heads: int
+
+    @staticmethod
+    def of(block: DenoiserBlock, embedded: Tensor, dtype: torch.dtype) -> LayerPlan:
+        """For SiLU(e_t) [steps, D] of the sampler's timesteps."""
+        table = block.modulation.table(embedded).unbind(1)
+        own, cross, ffn = block.self_attn, block.cross_attn, block.ffn
+        root = (cross.q_proj.out_features / cross.num_heads) ** -0.5
+        weight, bias = join_linears(ffn.gate_proj, ffn.inner_proj)
+        own_matrix = own.output_proj.weight @ own.v_proj.weight, own.output_proj(own.v_proj.bias)
+        return LayerPlan(
+            own=SubBlockPlan.of(*own_matrix, block.self_attn_norm, table[:3], dtype),
+            cross=SubBlockPlan.of(
+                cross.q_proj.weight * root, cross.q_proj.bias * root, block.cross_attn_norm, table[3:6], dtype
+            ),
+            cross_out=FixedProduct.of(cross.output_proj, dtype=dtype),
+            unconditional=(table[5] * cross.output_proj(cross.v_proj.bias)).unbind(),
+            ffn=SubBlockPlan.of(weight, bias, block.ffn_norm, table[6:], dtype),
+            ffn_out=FixedProduct.of(ffn.output_proj, dtype=dtype),
+            num_heads=cross.num_heads,
+        )
+
+    def __call__(self, x: Tensor, step: int, keys: Tensor, values: Tensor, unseen: Tensor) -> Tensor:
+        """x [R, D] → [R, D]; the first B rows have a context: keys, values [B · H, M, K], unseen as in `_rows`."""
+        x = torch.addcmul(x, self.own.gate[step], self.own(x, step))
+        B = len(keys) // self.num_heads
+        with_context, without = x[:B], x[B:]
+        q = self.cross(with_context, step).view(len(keys), 1, -1).to(keys.dtype)
+        seen = torch.baddbmm(unseen, q, keys.mT).softmax(-1)
+        y = torch.bmm(seen, values).view(B, -1).to(x.dtype)
+        out, bias = self.cross_out
+        with_context.addcmul_(self.cross.gate[step], out(y, bias))
+        without.add_(self.unconditional[step])
+        gate, inner = self.ffn(x, step).chunk(2, -1)
+        out, bias = self.ffn_out
+        return x.addcmul_(self.ffn.gate[step], out(silu(gate).mul_(inner), bias))
 
 
 @dataclass(frozen=True)
 class StepPlan:
-    """What the denoising of every concept has in common, for one set of weights and one sampler."""
+    """What the denoising of every concept has in common, for one set of weights, one sampler and one type of products."""
 
     timesteps: list[int]
+    dtype: torch.dtype
     weights: list[tuple[int, int]]
-    """Address and version of every parameter: a plan of other weights is of no use."""
+    """`versions` of all weights."""
+    first: tuple[FixedProduct, Tensor]
     layers: list[LayerPlan]
+    last: tuple[FixedProduct, Tensor]
 
     @staticmethod
     def of(
         denoiser: Denoiser, embedding: TimestepEmbedding, timesteps: Sequence[int], known: StepPlan | None
     ) -> StepPlan:
         """The plan, which is `known` where that still holds."""
-        weights = [(p.data_ptr(), p._version) for module in (denoiser, embedding) for p in module.parameters()]
-        steps = list(timesteps)
-        if known is not None and (known.timesteps, known.weights) == (steps, weights):
+        steps, home = list(timesteps), denoiser.prenet.weight
+        weights, dtype = versions(denoiser, embedding), product_dtype(home)
+        if known is not None and (known.timesteps, known.dtype, known.weights) == (steps, dtype, weights):
             return known
-        t = torch.tensor(steps, device=denoiser.prenet.weight.device)
-        embedded = silu(embedding(t))
-        return StepPlan(steps, weights, [_plan(block, embedded) for block in denoiser.blocks])
-
-
-def _plan(block: DenoiserBlock, embedded: Tensor) -> LayerPlan:
-    v, out = block.self_attn.v_proj, block.self_attn.output_proj
-    own = (out.weight @ v.weight, linear(v.bias, out.weight, out.bias))
-    halves = (block.ffn.gate_proj, block.ffn.inner_proj)
-    weight, bias = (torch.cat([half.get_parameter(name) for half in halves]) for name in ("weight", "bias"))
-    gate_inner = (weight, bias)
-    cross = block.cross_attn
-    unconditional = cross.output_proj(cross.v_proj.bias)
-    return LayerPlan(block, own, gate_inner, unconditional, block.modulation.table(embedded))
+        with torch.autocast(home.device.type, enabled=False):
+            embedded = silu(embedding(torch.tensor(steps, device=home.device)))
+            layers = [LayerPlan.of(block, embedded, dtype) for block in denoiser.blocks]
+            first, last = (FixedProduct.of(layer, dtype=dtype) for layer in (denoiser.prenet, denoiser.postnet))
+        return StepPlan(steps, dtype, weights, first, layers, last)
 
 
 @dataclass
@@ -84,25 +157,22 @@ class TwoTowerState:
     @staticmethod
     def start(denoiser: Denoiser, context: Tensor, read: TransformerState) -> TwoTowerState:
         """From the contextualizer's rows [B, S, D] and its state."""
-        rows = pad(context, (0, 0, 1, 0))
-        return TwoTowerState(read, [LayerCache(*block.cross_attn.project(rows)) for block in denoiser.blocks])
+        rows = pad(context[:, : read.longest], (0, 0, 1, 0))
+        projected = [block.cross_attn.project(rows) for block in denoiser.blocks]
+        return TwoTowerState(read, [LayerCache(keys.contiguous(), values.contiguous()) for keys, values in projected])
 
     def append(self, denoiser: Denoiser, context: Tensor) -> None:
-        """One more context row of each document [B, D], just read: its keys and values."""
-        positions = self.read.lengths  # the zero vector comes first
-        width = self.read.longest + 1
-        at = Append(positions, width, positions.new_empty(0, dtype=torch.bool))
-        for block, cache in zip(denoiser.blocks, self.caches, strict=True):
-            keys, values = block.cross_attn.project(context[:, None])
-            cache.append(keys, values, at)
+        """One more context row of each document [B, D], just read: its keys and values.
 
-    def keys(self) -> tuple[list[LayerCache], Tensor | None]:
-        """The real rows of every layer, and which of them each document sees, bool [B, 1, 1, M]; None: all of them."""
-        lengths, width = self.read.lengths, self.read.longest + 1
-        layers = [LayerCache(cache.keys[:, :, :width], cache.values[:, :, :width]) for cache in self.caches]
-        if bool((lengths == width - 1).all()):
-            return layers, None
-        return layers, (torch.arange(width, device=lengths.device) <= lengths[:, None])[:, None, None]
+        Caches grow by what is needed alone: each step reads all their rows, and with gaps between the heads that takes up
+        to twice as long.
+        """
+        at, documents = self.read.lengths, torch.arange(len(context), device=context.device)
+        missing = self.read.longest + 1 - self.caches[0].keys.shape[2]
+        for block, cache in zip(denoiser.blocks, self.caches, strict=True):
+            cache.keys, cache.values = (pad(rows, (0, 0, 0, missing)) for rows in (cache.keys, cache.values))
+            keys, values = block.cross_attn.project(context[:, None])
+            cache.keys[documents, :, at], cache.values[documents, :, at] = keys[:, :, 0], values[:, :, 0]
 
     def select(self, rows: Tensor) -> TwoTowerState:
         """The documents `rows` (int64) alone."""
@@ -114,36 +184,33 @@ class TwoTowerState:
 
 def denoise_next(denoiser: Denoiser, plan: StepPlan, state: TwoTowerState) -> Asked:
     """What the sampler asks: x_t [B, E], t → the network's output with its context and, if guided, without."""
-    caches, seen = state.keys()
+    caches, unseen = _rows(state)
     place = {t: step for step, t in enumerate(plan.timesteps)}
-    dtype = denoiser.prenet.weight.dtype
+    home, norm = denoiser.prenet.weight, denoiser.norm
 
     def denoise(x_t: Tensor, t: int, guided: bool) -> tuple[Tensor, Tensor | None]:
-        x = denoiser.prenet(x_t.to(dtype))
-        if guided:
-            x = torch.cat((x, x))
-        for layer, cache in zip(plan.layers, caches, strict=True):
-            x = _layer(layer, x, place[t], cache, seen)
-        out = denoiser.postnet(denoiser.norm(x)).to(x_t.dtype)
+        with torch.autocast(home.device.type, enabled=False):
+            product, bias = plan.first
+            x = product(x_t.to(home.dtype), bias)
+            if guided:
+                x = torch.cat((x, x))
+            for layer, (keys, values) in zip(plan.layers, caches, strict=True):
+                x = layer(x, place[t], keys, values, unseen)
+            product, bias = plan.last
+            out = product(norm(x), bias).to(x_t.dtype)
         with_context, without = out.chunk(2) if guided else (out, None)
         return with_context, without
 
     return denoise
 
 
-def _layer(plan: LayerPlan, x: Tensor, step: int, cache: LayerCache, seen: Tensor | None) -> Tensor:
-    """x [R, D] → [R, D]; the first B rows have a context."""
-    block, B = plan.block, len(cache.keys)
-    shift1, scale1, gate1, shift2, scale2, gate2, shift3, scale3, gate3 = plan.table[step]
-    y = linear(torch.addcmul(shift1, scale1, block.self_attn_norm(x)), *plan.own)
-    x = torch.addcmul(x, gate1, y)
-    h = torch.addcmul(shift2, scale2, block.cross_attn_norm(x[:B]))
-    cross = block.cross_attn
-    q = cross.q_proj(h).unflatten(-1, (cross.num_heads, 1, -1))  # [B, H, 1, K]
-    y = scaled_dot_product_attention(q, cache.keys, cache.values, attn_mask=seen)
-    y = cross.output_proj(y.flatten(1))
-    if len(x) > B:
-        y = torch.cat((y, plan.unconditional.expand(len(x) - B, -1)))
-    x = torch.addcmul(x, gate2, y)
-    gate, inner = linear(torch.addcmul(shift3, scale3, block.ffn_norm(x)), *plan.gate_inner).chunk(2, -1)
-    return torch.addcmul(x, gate3, block.ffn.output_proj(silu(gate) * inner))
+def _rows(state: TwoTowerState) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+    """Keys and values [B · H, M, K] of every layer, and what is added to a score: −∞ [B · H, 1, M] past a document's end."""
+    caches = [(cache.keys.flatten(0, 1), cache.values.flatten(0, 1)) for cache in state.caches]
+    keys, read = state.caches[0].keys, state.read
+    unseen = keys.new_zeros(1, 1, 1)
+    if read.shortest < read.longest:
+        past = torch.arange(keys.shape[2], device=keys.device) > read.lengths[:, None]
+        unseen = keys.new_zeros(past.shape).masked_fill_(past, -torch.inf)
+        unseen = unseen[:, None].expand(-1, keys.shape[1], -1).flatten(0, 1)[:, None]
+    return caches, unseen

@@ -3,6 +3,7 @@
 from lcm.nn.adaln import AdaLN, TimestepEmbedding, Timesteps, Triple, sinusoid
 from lcm.nn.attention import Append, LayerCache, SelfAttention, rope, rotate
 from lcm.nn.denoiser import Context, Denoiser, DenoiserBlock, modulate
+from lcm.nn.fixed_product import FixedProduct, join_linears, product_dtype, versions
 from lcm.nn.layout import Attend, Interleaved, Layout, Packed, Padded
 from lcm.nn.normalizer import Normalizer, NormalizerError
 from lcm.nn.transformer import CausalTransformer, PostNet, PreNet, TransformerBlock, TransformerState, swiglu
@@ -15,6 +16,7 @@ __all__ = [
     "Context",
     "Denoiser",
     "DenoiserBlock",
+    "FixedProduct",
     "Interleaved",
     "LayerCache",
     "Layout",
@@ -30,9 +32,12 @@ __all__ = [
     "TransformerBlock",
     "TransformerState",
     "Triple",
+    "join_linears",
     "modulate",
+    "product_dtype",
     "rope",
     "rotate",
     "sinusoid",
     "swiglu",
+    "versions",
 ]

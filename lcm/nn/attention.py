@@ -63,14 +63,14 @@ class LayerCache:
             self.keys = nn.functional.pad(self.keys, room)
             self.values = nn.functional.pad(self.values, room)
         rows = torch.arange(len(at.positions), device=at.positions.device)
-        self.keys[rows, :, at.positions] = keys[:, :, 0]
-        self.values[rows, :, at.positions] = values[:, :, 0]
+        self.keys[rows, :, at.positions] = keys[:, :, 0].to(self.keys.dtype)
+        self.values[rows, :, at.positions] = values[:, :, 0].to(self.values.dtype)
         return self.keys[:, :, : at.width], self.values[:, :, : at.width]
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, *, at: Append) -> Tensor:
         """An `Attend`: one new row per document ([B, H, 1, K]) is written and sees all of its document."""
         k, v = self.append(k, v, at)
-        return scaled_dot_product_attention(q, k, v, attn_mask=at.seen)
+        return scaled_dot_product_attention(q.to(k.dtype), k, v, attn_mask=at.seen).to(q.dtype)
 
 
 @dataclass

@@ -35,7 +35,7 @@ class Context:
 
     @staticmethod
     def before(context: Tensor, layout: Layout, dropped: Tensor | None = None) -> Context:
-        """Slot n sees the zero vector and the context of slots 0 … n − 1, context [B, S, D] being of the same layout.
+        """Slot n sees the zero vector and the context of slots 0 … n − 1; `context` holds the rows of `layout.before`.
 
         With the zero vector in slot 0's place and every row one slot later, that is plain causality: no mask of ours.
         """

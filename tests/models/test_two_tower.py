@@ -1,9 +1,12 @@
 """The Two-Tower LCM against its plain form: what is not computed changes nothing."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
-from benchmarks.plain import PlainDenoiser, causal_visible
+from benchmarks.measure import FlopCounter
+from benchmarks.plain import PlainDenoiser, PlainTwoTower, causal_visible
 from lcm.data import ConceptBatch
 from lcm.diffusion import DiffusionError, Sampler
 from lcm.models import ModelError, TwoTowerConfig, TwoTowerLCM, create_model
@@ -57,7 +60,7 @@ def test_outputs_and_gradients_are_those_of_the_plain_form(dtype, tolerance, dro
     visible = causal_visible(7) & ~(dropped[..., None] & (torch.arange(8) > 0))
     context = model.contextualize(concepts, LENGTHS).detach()
     here, there = context.clone().requires_grad_(), context.clone().requires_grad_()
-    ours = model._denoise(noisy, t, Context.before(here, Padded(LENGTHS, 7), dropped))
+    ours = model._denoise(noisy, t, Context.before(here[:, :-1], Padded(LENGTHS, 7), dropped))
     masked = model.denoise(noisy, t, context, visible)
     expected = plain(noisy, t, there, visible)
     torch.testing.assert_close(ours, expected, atol=tolerance, rtol=tolerance)
@@ -104,6 +107,64 @@ def test_generation_is_that_of_the_plain_form(dtype, tolerance):
         lengths = lengths + 1
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_the_loss_and_its_gradients_are_those_of_the_plain_form(dtype, tolerance):
+    model = random_model(context_drop=0.5).to(dtype)
+    plain = PlainTwoTower(model)
+    batch = ConceptBatch(draws()[0], LENGTHS, torch.arange(3), torch.zeros(3).long())
+    ours, expected = (form(batch, torch.Generator().manual_seed(0)) for form in (model, plain))
+    assert ours.num_targets == expected.num_targets == 12
+    torch.testing.assert_close(ours.total, expected.total, rtol=tolerance, atol=0)
+    ours.total.backward()
+    expected.total.backward()
+    for block, theirs in zip(model.contextualizer.transformer.blocks, plain.contextualizer.theirs.blocks, strict=True):
+        for name, p in theirs.named_parameters():
+            scale = 1 + p.grad.abs().max().item()
+            torch.testing.assert_close(block.get_parameter(name).grad, p.grad, atol=tolerance * scale, rtol=0)
+    for name, p in plain.denoiser.time.named_parameters():
+        scale = 1 + p.grad.abs().max().item()
+        torch.testing.assert_close(
+            model.time_embedding.get_parameter(name).grad, p.grad, atol=tolerance * scale, rtol=0
+        )
+
+
+def test_the_plain_form_costs_what_the_formulas_say():
+    plain = PlainTwoTower(random_model(concept_dim=E, model_dim=64, num_heads=4))
+    prompts, lengths = torch.randn(2, 9, E), torch.tensor([9, 9])
+    state = plain.prefill(prompts, lengths)
+    with FlopCounter() as counter:
+        plain.step(state, Sampler(steps=5), rngs(0, 1))
+    assert counter.get_total_flops() == plain.step_flops(2, 9, 5)
+    with FlopCounter() as counter:
+        plain(ConceptBatch(prompts, lengths, lengths, lengths), rngs(0)[0]).total.backward()
+    assert counter.get_total_flops() == pytest.approx(plain.training_flops(2, 9), rel=0.02)  # nothing flows to the data
+
+
+def test_keys_and_values_of_a_sentence_are_computed_once():
+    model, (prompts, _, _) = random_model(), draws()
+    rows = []
+    for block in model.denoiser.blocks:
+        for proj in (block.cross_attn.k_proj, block.cross_attn.v_proj):
+            proj.register_forward_hook(lambda _, inputs, __: rows.append(inputs[0].shape[1]))
+    state = model.prefill(prompts, LENGTHS)
+    kept = [cache.keys for cache in state.caches]
+    for new in range(3):
+        model.step(state, None, rngs(0, 1, 2))
+        assert sum(rows) == 2 * len(model.denoiser.blocks) * (1 + 7 + new)  # the zero vector, the prompt, what was read
+    for before, cache in zip(kept, state.caches, strict=True):
+        assert torch.equal(cache.keys[0, :, :8], before[0])
+
+
+def test_bfloat16_products_stay_near():
+    model, (prompts, noise, _) = random_model(), draws()
+    sampler = Sampler(steps=10)
+    exact = model.next_concept(prompts, LENGTHS, noise=noise[:, 0], sampler=sampler)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = model.next_concept(prompts, LENGTHS, noise=noise[:, 0], sampler=sampler)
+    assert rough.dtype == exact.dtype
+    assert 0 < (rough - exact).norm() / exact.norm() < 0.05  # measured 0.01
+
+
 def test_a_document_is_continued_alone_as_in_a_batch():
     model, (prompts, _, _) = random_model(), draws()
     state = model.prefill(prompts, LENGTHS)
@@ -145,6 +206,8 @@ def test_new_weights_make_a_new_plan():
         model.denoiser.blocks[0].self_attn.v_proj.weight.mul_(2)
     after = model.step(model.prefill(prompts, LENGTHS), None, rngs(0, 1, 2))
     assert (after - before).abs().max() > 1e-3
+    copied = deepcopy(model)
+    torch.testing.assert_close(after, copied.step(copied.prefill(prompts, LENGTHS), None, rngs(0, 1, 2)))
     fresh = random_model()
     fresh.load_state_dict(model.state_dict())
     torch.testing.assert_close(after, fresh.step(fresh.prefill(prompts, LENGTHS), None, rngs(0, 1, 2)))
