@@ -13,7 +13,14 @@ from typing import Any, Literal, Protocol, get_args
 import torch
 from torch import Tensor
 
-from lcm.diffusion.schedule import DiffusionError, NoiseSchedule, Prediction
+from lcm.diffusion.schedule import (
+    DiffusionError,
+    NoiseSchedule,
+    Prediction,
+    check_prediction,
+    epsilon_of,
+    x0_of,
+)
 
 Method = Literal["ddim", "dpmpp"]
 Trace = list[dict[str, Any]]
@@ -54,7 +61,7 @@ class Sampler:
     """`dpmpp`, a second-order solver, needs fewer steps."""
 
     released: bool = False
-    """Step over the timesteps as the released code does, which truncates the stride T/steps. For comparison only."""
+    """As the released code: the truncated stride T/steps, and ᾱ as its float32 rounds it. For comparison only."""
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
@@ -68,7 +75,7 @@ class Sampler:
         for name, (low, high) in bounds.items():
             if not low <= getattr(self, name) <= high:
                 raise DiffusionError(f"{name} must be between {low} and {high}, but is {getattr(self, name)}.")
-        if self.epsilon_scaling <= 0:
+        if not self.epsilon_scaling > 0:
             raise DiffusionError(f"epsilon_scaling must be over 0, but is {self.epsilon_scaling}.")
 
     def timesteps(self, T: int) -> list[int]:
@@ -81,8 +88,7 @@ class Sampler:
 
     def initial_noise(self, concept_dim: int, rngs: Sequence[torch.Generator], like: Tensor) -> Tensor:
         """The starting points [B, E], one generator a row, in the type and on the device of `like`."""
-        rows = [torch.randn(concept_dim, generator=rng, device=rng.device, dtype=like.dtype) for rng in rngs]
-        return torch.stack(rows).to(like.device) * self.init_noise_scale
+        return _normal(concept_dim, rngs, like) * self.init_noise_scale
 
     def sample(
         self,
@@ -96,48 +102,61 @@ class Sampler:
     ) -> Tensor:
         """From `noise` [B, E], scaled already, to the last prediction of x₀ [B, E].
 
-        `rngs`, one a row, are needed if η > 0. `trace` gets a dict per evaluation: timestep, x_t, conditional,
-        unconditional and guided_epsilon (where there are), x0, x_prev.
+        Where ᾱ is 0, x₀ is the conditional prediction, unguided. `rngs`, one a row, are needed if η > 0. `trace` gets a
+        dict per evaluation: timestep, x_t, conditional, x0, x_prev; with guidance unconditional as well, for the
+        record also where ᾱ is 0, and guided_epsilon where it is not.
         """
-        if self.eta and rngs is None:
+        check_prediction(prediction, schedule)
+        if self.eta and (rngs is None or len(rngs) != len(noise)):
             raise DiffusionError("eta over 0 draws noise at every step: pass one generator a row.")
-        timesteps = self.timesteps(schedule.T)
-        following = [t - schedule.T // self.steps for t in timesteps] if self.released else [*timesteps[1:], -1]
-        alphas = schedule.alphas_cumprod.tolist()
+        if self.released:
+            schedule = schedule.as_released()
+        timesteps, alphas = self.timesteps(schedule.T), schedule.alphas_cumprod.tolist()
+        following = [alphas[t] for t in timesteps[1:]] + [1.0]
         x, x0, solver = noise, noise, _Multistep()
-        for t, t_next in zip(timesteps, following, strict=True):
-            now, after = alphas[t], alphas[t_next] if t_next >= 0 else 1.0
-            guided = self.guidance_scale != 1 and now > 0
-            conditional, unconditional = denoiser(x, t, guided)
-            step: dict[str, Any] = {"timestep": t, "x_t": x, "conditional": conditional}
-            at = torch.full((len(x),), t, device=x.device)
-            epsilon = schedule.to_epsilon(prediction, conditional, x, at)
-            if not guided or unconditional is None:
-                x0 = schedule.to_x0(prediction, conditional, x, at)
+        for t, after in zip(timesteps, following, strict=True):
+            now = alphas[t]
+            signal, sigma = math.sqrt(now), math.sqrt(1 - now)
+            guided = self.guidance_scale != 1 and 0 < now < 1
+            asked = guided or (trace is not None and self.guidance_scale != 1)
+            conditional, unconditional = denoiser(x, t, asked)
+            if asked and unconditional is None:
+                raise DiffusionError("guidance_scale must be 1: the denoiser knows no output without context.")
+            epsilon = epsilon_of(prediction, conditional, x, signal, sigma)
+            if guided and unconditional is not None:
+                epsilon = self._guide(epsilon, epsilon_of(prediction, unconditional, x, signal, sigma))
+                x0 = x0_of("epsilon", epsilon, x, signal, sigma)
             else:
-                epsilon = self._guide(epsilon, schedule.to_epsilon(prediction, unconditional, x, at))
-                x0 = schedule.to_x0("epsilon", epsilon, x, at)
-                step |= {"unconditional": unconditional, "guided_epsilon": epsilon}
-            x = solver.step(x, x0, now, after) if self.method == "dpmpp" else self._ddim(x0, epsilon, now, after, rngs)
+                x0 = x0_of(prediction, conditional, x, signal, sigma)
+            step: dict[str, Any] = {"timestep": t, "x_t": x, "conditional": conditional, "x0": x0}
+            if after == 1:
+                x = x0
+            elif self.method == "dpmpp":
+                x = solver.step(x, x0, now, after)
+            else:
+                x = self._ddim(x0, epsilon, now, after, rngs)
             x = x.clamp(-_CLIP, _CLIP)
             if trace is not None:
-                trace.append(step | {"x0": x0, "x_prev": x})
+                step |= {"unconditional": unconditional} if asked else {}
+                step |= {"guided_epsilon": epsilon} if guided else {}
+                trace.append(step | {"x_prev": x})
         return x0
 
     def _guide(self, conditional: Tensor, unconditional: Tensor) -> Tensor:
         guided = unconditional + self.guidance_scale * (conditional - unconditional)
+        if self.guidance_rescale == 0:
+            return guided
         ratio = conditional.std(-1, keepdim=True) / guided.std(-1, keepdim=True)
-        return guided * (self.guidance_rescale * ratio + 1 - self.guidance_rescale)
+        return guided * (self.guidance_rescale * ratio + (1 - self.guidance_rescale))
 
     def _ddim(
         self, x0: Tensor, epsilon: Tensor, now: float, after: float, rngs: Sequence[torch.Generator] | None
     ) -> Tensor:
         variance = self.eta**2 * (1 - after) / (1 - now) * (1 - now / after)
-        direction = math.sqrt(max(1 - after - variance, 0.0))  # rounding can make it negative at η = 1
+        direction = math.sqrt(max(1 - after - variance, 0.0))  # at η = 1 it may be 0: rounding must not take it below
         x = math.sqrt(after) * x0 + direction / self.epsilon_scaling * epsilon
         if variance and rngs is not None:
-            fresh = [torch.randn(x.shape[-1], generator=rng, device=rng.device, dtype=x.dtype) for rng in rngs]
-            x = x + math.sqrt(variance) * torch.stack(fresh).to(x.device)
+            x = x + math.sqrt(variance) * _normal(x.shape[-1], rngs, x)
         return x
 
 
@@ -148,8 +167,17 @@ def stack_trace(trace: Trace) -> dict[str, Tensor]:
     return {"timesteps": torch.tensor([step["timestep"] for step in trace])} | stacked
 
 
+def _normal(concept_dim: int, rngs: Sequence[torch.Generator], like: Tensor) -> Tensor:
+    """N(0, 1) [B, E], a row from each generator, in the type and on the device of `like`."""
+    rows = [torch.randn(concept_dim, generator=rng, device=rng.device, dtype=like.dtype) for rng in rngs]
+    return torch.stack(rows).to(like.device)
+
+
 class _Multistep:
-    """DPM-Solver++(2M): the next x from this x₀ and the one before; the first and the last step are of first order."""
+    """DPM-Solver++(2M): the next x from this x₀ and the one before; the first step is of first order.
+
+    So is one that follows ᾱ = 0, infinitely far away in log-SNR: the x₀ from there has no weight.
+    """
 
     def __init__(self) -> None:
         self._x0: Tensor | None = None
@@ -158,7 +186,7 @@ class _Multistep:
     def step(self, x: Tensor, x0: Tensor, now: float, after: float) -> Tensor:
         log_snr, log_snr_next = _half_log_snr(now), _half_log_snr(after)
         slope = x0
-        if self._x0 is not None and math.isfinite(self._log_snr) and after < 1:
+        if self._x0 is not None:
             ratio = (log_snr_next - log_snr) / (log_snr - self._log_snr)
             slope = x0 + ratio / 2 * (x0 - self._x0)
         self._x0, self._log_snr = x0, log_snr
@@ -167,7 +195,5 @@ class _Multistep:
 
 
 def _half_log_snr(alpha: float) -> float:
-    """log(√ᾱ / √(1 − ᾱ))."""
-    if alpha in (0.0, 1.0):
-        return -math.inf if alpha == 0 else math.inf
-    return 0.5 * math.log(alpha / (1 - alpha))
+    """log(√ᾱ / √(1 − ᾱ)), ᾱ < 1."""
+    return 0.5 * math.log(alpha / (1 - alpha)) if alpha else -math.inf

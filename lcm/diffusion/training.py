@@ -52,7 +52,7 @@ def _one(schedule: NoiseSchedule, t: Tensor, x0: Tensor) -> Tensor:
 
 def make_weighting(spec: str = "none") -> Weighting:
     """`none` (ω = 1) or `clamp_snr(min, max)`. Raises DiffusionError for an unknown one."""
-    name, numbers = parse_spec(spec, {"none": (0, 0), "clamp_snr": (2, 2)})
+    name, numbers = parse_spec(spec, {"none": "", "clamp_snr": "min, max"})
     if name == "none":
         return _one
     low, high = numbers
@@ -77,11 +77,11 @@ class TimestepSampler:
 
 def make_timestep_sampler(spec: str = "uniform", T: int = 100) -> TimestepSampler:
     """`uniform`, or `beta(a, b)`: p ∝ u^(a−1) (1 − u)^(b−1) at u = (t + 1)/T. Raises DiffusionError otherwise."""
-    name, numbers = parse_spec(spec, {"uniform": (0, 0), "beta": (2, 2)})
+    name, numbers = parse_spec(spec, {"uniform": "", "beta": "a, b"})
     if name == "uniform":
         return TimestepSampler(torch.full((T,), 1 / T, dtype=torch.float64))
     a, b = numbers
-    if a <= 0 or b < 1:
+    if not (a > 0 and b >= 1):
         raise DiffusionError(f"beta(a, b) needs a > 0 and b ≥ 1 (the last u is 1), but is beta({a}, {b}).")
     u = torch.arange(1, T + 1, dtype=torch.float64) / T
     density = u ** (a - 1) * (1 - u) ** (b - 1)

@@ -56,7 +56,8 @@ class DiffusionLCM(ConceptModel):
         """The raw concept [B, E] after raw prompts [B, S, E], denoised from `noise` [B, E], which is scaled already.
 
         With `trace`, also what each of the N evaluations saw and gave: `timesteps` [N], and of shape [B, N, E] `x_t`,
-        `conditional`, `x0`, `x_prev`, and, of the guided evaluations alone, `unconditional` and `guided_epsilon`.
+        `conditional`, `x0`, `x_prev`; with guidance `unconditional` too, and `guided_epsilon`, which lacks the first
+        evaluation if ᾱ is 0 there: it is not guided.
         """
         steps: Trace | None = [] if trace else None
         concept = self._next(self.prefill(prompts, lengths), sampler, noise, None, steps)
