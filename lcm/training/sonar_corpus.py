@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,9 @@ class CorpusError(LCMError):
     """Text that cannot be read or used."""
 
 
-def read_groups(path: Path, default_lang: str) -> list[Group]:
-    """The distinct sentences of a JSONL(.gz) file, a text file, or a folder of them.
+def read_groups(path: Path, default_lang: str, most_repeats: int = 1) -> list[Group]:
+    """The sentences of a JSONL(.gz) file, a text file, or a folder of them, each as often as it occurs, but at most
+    `most_repeats` times.
 
     A JSONL row holds `sentences` (a list, or an object of aligned lists by language) or `text`, and may name its `lang`.
     Text is segmented and capped.
@@ -42,14 +44,17 @@ def read_groups(path: Path, default_lang: str) -> list[Group]:
     if not path.exists():
         raise CorpusError(f"{path}: there is no such file or folder.")
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    groups: dict[tuple[str, ...], Group] = {}
+    groups: list[Group] = []
+    repeats: Counter[tuple[str, ...]] = Counter()
     for file in files:
         for row in _rows(file):
             for group in _groups_of(row, default_lang, file):
-                groups.setdefault(tuple(group.values()), group)
+                repeats[key := tuple(group.values())] += 1
+                if repeats[key] <= most_repeats:
+                    groups.append(group)
     if not groups:
         raise CorpusError(f"{path}: no sentences found. Give JSONL with `text` or `sentences`, or .txt files.")
-    return list(groups.values())
+    return groups
 
 
 def _rows(file: Path) -> Iterator[dict[str, object]]:

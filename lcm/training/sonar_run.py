@@ -52,6 +52,8 @@ class TextConfig:
     """Language of rows that name none."""
     weight: float = 1.0
     """Share of the groups of a chunk drawn from here."""
+    most_repeats: int = 20
+    """A sentence is drawn as often as it occurs, up to so many times: else what has few forms is hardly ever seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,7 @@ def run_sonar(config: SonarRunConfig) -> Path:
     folder = Path(config.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     langs = [to_sonar(code) for code in config.langs]
-    corpora = [read_groups(Path(text.path), text.lang) for text in config.texts]
+    corpora = [read_groups(Path(text.path), text.lang, text.most_repeats) for text in config.texts]
     held_out = [group for text in config.valid for group in read_groups(Path(text.path), text.lang)]
     vocabulary = folder / "vocabulary.model"
     if config.init_from is not None:

@@ -178,7 +178,15 @@ def test_an_unknown_schedule_is_an_error_that_tells_the_known_ones(spec):
 
 
 @pytest.mark.parametrize(
-    "spec", ["quadratic(-0.1, 0.2)", "linear(0, 0.02)", "sigmoid(-1, 0)", "sigmoid(0, 0)", "linear(nan, 0.1)"]
+    "spec",
+    [
+        "quadratic(-0.1, 0.2)",
+        "linear(0, 0.02)",
+        "sigmoid(-1, 0)",
+        "sigmoid(0, 0)",
+        "linear(nan, 0.1)",
+        "linear(0.02, 0)",
+    ],
 )
 def test_numbers_without_a_falling_share_of_signal_are_an_error(spec):
     with pytest.raises(DiffusionError, match="gives no share of signal that falls"):

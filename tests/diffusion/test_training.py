@@ -67,6 +67,7 @@ def test_a_score_of_double_precision_still_weighs_in_float32():
         ("none(1)", "is unknown"),
         ("clamp_snr(2, 1)", r"needs 0 ≤ min < max, but is clamp_snr\(2.0, 1.0\)"),
         ("clamp_snr(-1, 1)", "needs 0 ≤ min < max"),
+        ("clamp_snr(2, 2)", "needs 0 ≤ min < max"),
     ],
 )
 def test_an_unknown_weighting_is_an_error(spec, message):

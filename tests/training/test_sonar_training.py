@@ -17,7 +17,7 @@ from fairseq2.nn import BatchLayout
 
 from lcm.training import SonarRunConfig, TrainerConfig, TrainingError, run_sonar
 from lcm.training.optimizers import MuonAdamW, warmup_stable_decay
-from lcm.training.sonar_corpus import BatchConfig, TokenizedGroups, TranslationReader
+from lcm.training.sonar_corpus import BatchConfig, TokenizedGroups, TranslationReader, read_groups
 from lcm.training.sonar_model import SonarAutoencoder, SonarModelConfig
 from lcm.training.sonar_run import TextConfig
 from lcm.training.vocabulary import carry_embedding, train_vocabulary
@@ -170,6 +170,15 @@ def _reader(sentences: int, **options: int) -> TranslationReader:
     reader._seed, reader._rank, reader._world_size = 1, 0, 1
     reader.reset()
     return reader
+
+
+def test_a_sentence_is_drawn_as_often_as_it_occurs_up_to_a_limit(tmp_path):
+    rows = [{"sentences": ["It rained."] * 5 + ["Tom ran."]}, {"sentences": {"en": ["A"], "fr": ["B"]}}]
+    (tmp_path / "text.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for limit, rains in ((1, 1), (3, 3), (20, 5)):
+        groups = read_groups(tmp_path / "text.jsonl", "en", limit)
+        assert groups.count({"eng_Latn": "It rained."}) == rains
+        assert len(groups) == rains + 2
 
 
 def test_short_sentences_come_first_and_all_lengths_once_the_curriculum_is_over():
