@@ -17,7 +17,7 @@ from lcm.models import CONFIG, ConceptModel, ModelInfo, Sampler, find_model, loa
 from lcm.segmentation import open_segmenter
 from lcm.sonar import ConceptSpace, open_space
 
-DEFAULT_MODEL = "base_tiny"
+DEFAULT_MODEL = "two_tower_tiny"
 
 
 @dataclass(frozen=True)
