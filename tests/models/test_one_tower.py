@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from diffusion_cases import LENGTHS, E, draws, randomized, real, rngs
 
 from benchmarks.measure import FlopCounter
 from benchmarks.plain import PlainOneTower
@@ -9,34 +10,11 @@ from lcm.data import ConceptBatch
 from lcm.diffusion import Sampler
 from lcm.models import ModelError, OneTowerConfig, OneTowerLCM, create_model
 
-E, LENGTHS = 16, torch.tensor([7, 4, 1])
-
 
 def random_model(**fields) -> OneTowerLCM:
     """Every parameter random: nothing is zero or one by initialization."""
     config = {"concept_dim": E, "model_dim": 32, "num_heads": 2, "num_layers": 3, "max_len": 64}
-    model = OneTowerLCM(OneTowerConfig(**(config | fields)))
-    rng = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            mean = float("norm.weight" in name)
-            p.copy_(mean + torch.randn(p.shape, generator=rng) * (0.2 if p.ndim < 2 else p.shape[1] ** -0.5))
-        model.normalizer.scale.fill_(0.5)
-    return model.eval()
-
-
-def draws(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    rng = torch.Generator().manual_seed(seed)
-    concepts = torch.randn(3, 7, E, generator=rng)
-    return concepts, torch.randn(3, 7, E, generator=rng), torch.randint(100, (3, 7), generator=rng)
-
-
-def rngs(*seeds: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(seed) for seed in seeds]
-
-
-def real(x: torch.Tensor) -> torch.Tensor:
-    return x[torch.arange(x.shape[1]) < LENGTHS[:, None]]
+    return randomized(OneTowerLCM(OneTowerConfig(**(config | fields))))
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])

@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import pytest
 import torch
+from diffusion_cases import LENGTHS, E, draws, randomized, real, rngs
 
 from benchmarks.measure import FlopCounter
 from benchmarks.plain import PlainDenoiser, PlainTwoTower, causal_visible
@@ -11,8 +12,6 @@ from lcm.data import ConceptBatch
 from lcm.diffusion import DiffusionError, Sampler
 from lcm.models import ModelError, TwoTowerConfig, TwoTowerLCM, create_model
 from lcm.nn import Context, Padded
-
-E, LENGTHS = 16, torch.tensor([7, 4, 1])
 
 
 def random_model(**fields) -> TwoTowerLCM:
@@ -25,28 +24,7 @@ def random_model(**fields) -> TwoTowerLCM:
         "denoiser_layers": 3,
         "max_len": 64,
     }
-    model = TwoTowerLCM(TwoTowerConfig(**(config | fields)))
-    rng = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            mean = float("norm.weight" in name)
-            p.copy_(mean + torch.randn(p.shape, generator=rng) * (0.2 if p.ndim < 2 else p.shape[1] ** -0.5))
-        model.normalizer.scale.fill_(0.5)
-    return model.eval()
-
-
-def draws(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    rng = torch.Generator().manual_seed(seed)
-    concepts = torch.randn(3, 7, E, generator=rng)
-    return concepts, torch.randn(3, 7, E, generator=rng), torch.randint(100, (3, 7), generator=rng)
-
-
-def rngs(*seeds: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(seed) for seed in seeds]
-
-
-def real(x: torch.Tensor) -> torch.Tensor:
-    return x[torch.arange(x.shape[1]) < LENGTHS[:, None]]
+    return randomized(TwoTowerLCM(TwoTowerConfig(**(config | fields))))
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
