@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lcm.data.corpus import DATASET, Encoded, Manifest, Settings, Shard, checksum, write_shard
+from lcm.data.shards import DATASET, Encoded, Manifest, Settings, Shard, is_whole, write_shard
 from lcm.data.sources import CorpusError, Document, read_documents
 from lcm.languages import to_sonar
 from lcm.segmentation import Segmenter, open_segmenter
@@ -71,7 +71,7 @@ def prepare(
             raise CorpusError(f"{name} must be at least 1, but is {value}.")
     segmenter = open_segmenter(cap=cap)
     name, _, version = segmenter.name.rpartition("-")
-    settings = Settings(space.name, space.dim, name, version, cap)
+    settings = Settings(space.name, space.dim, name, version, cap, space.encoder_checksum)
     total = _check(read_documents(source, lang=lang, limit=limit), space)
     shards = _shards_before(folder, settings, shard_size)
 
@@ -88,7 +88,7 @@ def prepare(
         names.append(f"shard-{len(names):05d}.arrow")
         path = folder / names[-1]
         digest = hashlib.sha256(b"".join(document.digest for document in part)).hexdigest()
-        if (before := shards.get(path.name)) and before.source == digest and _is_whole(path, before):
+        if (before := shards.get(path.name)) and before.source == digest and is_whole(path, before):
             kept += 1
         else:
             shards[path.name] = write_shard(path, encode_documents(part, segmenter, space, report), settings, digest)
@@ -166,6 +166,7 @@ def _shards_before(folder: Path, settings: Settings, shard_size: int) -> dict[st
     """What an interrupted or earlier run left in the folder, which is made if it is not there."""
     if (folder / DATASET).is_file():
         before = Manifest.read(folder)
+        _check_encoder(folder, before.settings, settings)
         for name, here, there in (
             *((name, getattr(before.settings, name), getattr(settings, name)) for name in vars(settings)),
             ("shard_size", before.shard_size, shard_size),
@@ -185,5 +186,10 @@ def _shards_before(folder: Path, settings: Settings, shard_size: int) -> dict[st
     return {}
 
 
-def _is_whole(path: Path, shard: Shard) -> bool:
-    return path.is_file() and path.stat().st_size == shard.bytes and checksum(path) == shard.sha256
+def _check_encoder(folder: Path, before: Settings, now: Settings) -> None:
+    if before.space == now.space and before.encoder != now.encoder:
+        was, here = (settings.encoder[:12] or "not known" for settings in (before, now))
+        raise CorpusError(
+            f"{folder}: holds concepts of another encoder named '{now.space}' (its checksum is {was}, here {here}). "
+            f"Choose another folder, or delete it."
+        )

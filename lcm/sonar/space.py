@@ -15,6 +15,7 @@ from lcm.languages import to_sonar
 from lcm.nn import Normalizer
 from lcm.sonar import decoding, encoding
 from lcm.sonar.assets import find_cards, load_assets
+from lcm.sonar.checksum import weights_checksum
 from lcm.sonar.decoding import TopP
 from lcm.sonar.errors import ConceptSpaceError
 
@@ -66,6 +67,11 @@ class ConceptSpace:
     def end_of_text(self) -> Tensor:
         """[E], the concept that closes every document: "End of text." in English, whatever the document's language."""
         return self.encode([END_OF_TEXT], "eng_Latn")[0]
+
+    @cached_property
+    def encoder_checksum(self) -> str:
+        """SHA-256 of the encoder's weights: tells spaces of one name, but other concepts, apart."""
+        return weights_checksum(self.encoder)
 
     def encode(self, sentences: Sequence[str], lang: str, *, batch_tokens: int = 1024) -> Tensor:
         """Sentences → concepts [N, E], float32 on the space's device, in order; each distinct sentence is encoded once.

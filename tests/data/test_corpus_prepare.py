@@ -65,7 +65,9 @@ def test_the_files_are_plain_arrow_with_their_making_in_the_metadata(source, tmp
     metadata = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
     assert metadata["lcm.segmenter_version"]
     del metadata["lcm.segmenter_version"]
-    assert metadata == {"lcm.space": "toy", "lcm.dim": "8", "lcm.segmenter": "sentencex", "lcm.cap": "150"}
+    assert metadata == {
+        "lcm.space": "toy", "lcm.dim": "8", "lcm.segmenter": "sentencex", "lcm.cap": "150", "lcm.encoder": "7091",
+    }  # fmt: skip
     listed = json.loads((tmp_path / "corpus/dataset.json").read_text())
     assert listed["complete"]
     assert [shard["documents"] for shard in listed["shards"]] == [6]
@@ -143,6 +145,20 @@ def test_other_settings_in_the_same_folder_are_refused(source, tmp_path):
     (tmp_path / "other/letter.txt").write_text("dear")
     with pytest.raises(CorpusError, match="neither empty nor a prepared corpus"):
         prepare(source, tmp_path / "other", ToySpace())
+
+
+def test_a_corpus_of_another_encoder_of_the_same_name_is_refused(source, tmp_path):
+    class Retrained(ToySpace):
+        encoder_checksum = "abcdef"
+
+    folder = tmp_path / "corpus"
+    prepare(source, folder, ToySpace())
+    with pytest.raises(CorpusError, match=r"another encoder named 'toy' \(its checksum is 7091, here abcdef\).*Choose"):
+        prepare(source, folder, Retrained())
+    corpus = Corpus(folder)
+    corpus.require("toy", 8, "7091")
+    with pytest.raises(CorpusError, match=r"another encoder named 'toy' \(checksum 7091, not abcdef\).*lcm prepare"):
+        corpus.require("toy", 8, "abcdef")
 
 
 @pytest.mark.parametrize(
