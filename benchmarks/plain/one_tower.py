@@ -36,10 +36,10 @@ class PlainOneTower(nn.Module):
     def forward(self, batch: Batch, rng: torch.Generator) -> LossTerms:
         """As of a ConceptModel, for padded batches."""
         z = self.normalizer(batch.concepts)
-        draws = self.diffusion.draw(batch.concepts, rng)
+        draws = self.diffusion.draw(batch, rng)
         noisy = self.diffusion.schedule.add_noise(z, draws.noise, draws.t)
         output = self.denoise(noisy, draws.t, z, draws.dropped)
-        return self.diffusion.loss(output, z, draws, Padded(batch.lengths, z.shape[1]))
+        return self.diffusion.loss(output, z, draws, Padded(batch.lengths, z.shape[1]).real)
 
     def denoise(self, noisy: Tensor, t: Tensor, z: Tensor, dropped: Tensor | None = None) -> Tensor:
         """noisy and clean normalized concepts [B, S, E], t [B, S], dropped bool [B, S] → the output [B, S, E]."""

@@ -101,13 +101,13 @@ class PlainTwoTower(nn.Module):
     def forward(self, batch: Batch, rng: torch.Generator) -> LossTerms:
         """As of a ConceptModel, for padded batches."""
         z, S = self.normalizer(batch.concepts), batch.concepts.shape[1]
-        draws = self.diffusion.draw(batch.concepts, rng)
+        draws = self.diffusion.draw(batch, rng)
         noisy = self.diffusion.schedule.add_noise(z, draws.noise, draws.t)
         visible = causal_visible(S).to(z.device).repeat(len(z), 1, 1)
         if draws.dropped is not None:
             visible[draws.dropped] = torch.arange(S + 1, device=z.device) == 0
         output = self.denoiser(noisy, draws.t, self.contextualizer(self.prenet(z)), visible)
-        return self.diffusion.loss(output, z, draws, Padded(batch.lengths, S))
+        return self.diffusion.loss(output, z, draws, Padded(batch.lengths, S).real)
 
     @torch.no_grad()
     def prefill(self, prompts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lcm.data.batches import ConceptBatch as ConceptBatch
     from lcm.data.corpus import Corpus as Corpus
+    from lcm.data.mixture import Part as Part
+    from lcm.data.mixture import find_parts as find_parts
+    from lcm.data.prefetch import Prefetched as Prefetched
     from lcm.data.preparation import Progress as Progress
     from lcm.data.preparation import Report as Report
     from lcm.data.preparation import prepare as prepare
     from lcm.data.reader import ConceptReader as ConceptReader
-    from lcm.data.reader import MixtureReader as MixtureReader
     from lcm.data.reader import read_once as read_once
     from lcm.data.sources import CorpusError as CorpusError
     from lcm.data.sources import Document as Document
@@ -21,9 +23,11 @@ _HOMES = {
     "Corpus": "corpus",
     "CorpusError": "sources",
     "Document": "sources",
-    "MixtureReader": "reader",
     "Progress": "preparation",
     "Report": "preparation",
+    "Part": "mixture",
+    "Prefetched": "prefetch",
+    "find_parts": "mixture",
     "prepare": "preparation",
     "read_documents": "sources",
     "read_once": "reader",

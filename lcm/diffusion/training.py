@@ -70,9 +70,12 @@ class TimestepSampler:
 
     def __call__(self, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
         """int64 of that shape, on the generator's device."""
-        edges = self.probabilities.cumsum(0).to(rng.device)
-        drawn = torch.rand(shape, generator=rng, device=rng.device, dtype=torch.float64)
-        return torch.searchsorted(edges / edges[-1], drawn, right=True)
+        return self.of_uniform(torch.rand(shape, generator=rng, device=rng.device, dtype=torch.float64))
+
+    def of_uniform(self, u: Tensor) -> Tensor:
+        """The timesteps int64 [...] at quantiles u float64 [...], 0 ≤ u < 1."""
+        edges = self.probabilities.cumsum(0).to(u.device)
+        return torch.searchsorted(edges / edges[-1], u, right=True)
 
 
 def make_timestep_sampler(spec: str = "uniform", T: int = 100) -> TimestepSampler:

@@ -21,8 +21,10 @@ from lcm.models.contract import (
     LossTerms,
     ModelConfig,
     ModelError,
+    Rng,
     check_lengths,
     layout_of,
+    targets_of,
 )
 from lcm.models.registry import Family, register
 from lcm.nn import CausalTransformer, Layout, Normalizer, Padded, PostNet, PreNet, TransformerState
@@ -79,14 +81,15 @@ class BaseLCM(ConceptModel):
         self.transformer = CausalTransformer(D, config.num_heads, config.num_layers, config.dropout, config.rope_theta)
         self.postnet = PostNet(D, E)
 
-    def forward(self, batch: Batch, rng: torch.Generator | None = None) -> LossTerms:
+    def forward(self, batch: Batch, rng: Rng | None = None) -> LossTerms:
         """Σ ‖prediction − next concept‖² in normalized space, over every sentence but a document's first.
 
         Nothing is drawn from `rng`: regression has no noise.
         """
         layout = layout_of(batch, self.config)
-        error = self._squared_error(batch.concepts, layout)
-        return LossTerms(error.sum(), int((batch.lengths - 1).sum()))
+        targets = targets_of(batch, layout) & (layout.positions > 0)
+        error = self._squared_error(batch.concepts, layout).masked_fill(~targets, 0)
+        return LossTerms(error.sum(), int(targets.sum()))
 
     def loss(self, concepts: Tensor, lengths: Tensor) -> LossTerms:
         """The training loss of raw concepts [B, S, E], padded at the right."""
@@ -95,13 +98,13 @@ class BaseLCM(ConceptModel):
     def squared_error(self, concepts: Tensor, lengths: Tensor) -> Tensor:
         """Raw concepts [B, S, E] → normalized ‖prediction n − concept n + 1‖² [B, S − 1], 0 where no target is."""
         check_lengths(concepts, lengths, self.config.concept_dim, self.config.max_len)
-        return self._squared_error(concepts, Padded(lengths, concepts.shape[1]))[:, 1:]
+        layout = Padded(lengths, concepts.shape[1])
+        return self._squared_error(concepts, layout).masked_fill(~layout.real, 0)[:, 1:]
 
     def _squared_error(self, concepts: Tensor, layout: Layout) -> Tensor:
-        """[B, S], at the slot of the target."""
+        """[B, S], at the slot of the target; of no meaning at slot 0 and at padding."""
         z = self.normalizer(concepts)
-        error = (layout.shift(self._predict(layout.before(z), layout)) - z).square().sum(-1)
-        return error.masked_fill(~layout.real | (layout.positions == 0), 0)
+        return (layout.shift(self._predict(layout.before(z), layout)) - z).square().sum(-1)
 
     def predict(self, concepts: Tensor, lengths: Tensor) -> Tensor:
         """Raw concepts [B, S, E] → raw predictions [B, S, E], row n of concept n + 1; 0 at padding."""

@@ -65,7 +65,14 @@ class Batch(Protocol):
     lengths: Tensor
     """int64 [B], on the device of the concepts."""
 
+    first_targets: Tensor | None
+    """int64 [B]: the slot of each document from which on its sentences are targets; None: from the first."""
+
     packed: bool
+
+
+Rng = torch.Generator | Sequence[torch.Generator]
+"""One generator for a whole batch, or one for each of its documents: what a document draws then depends on it alone."""
 
 
 class LossTerms(NamedTuple):
@@ -78,6 +85,9 @@ class LossTerms(NamedTuple):
     """float32 scalar: the sum over all targets."""
 
     num_targets: int
+
+    by_timestep: Tensor | None = None
+    """float32 [2, N]: of each Nth of the diffusion steps, from little noise to much, the sum and the number of targets."""
 
 
 class State(Protocol):
@@ -100,7 +110,7 @@ class ConceptModel(nn.Module, ABC):
     """Whether `step` draws: a sampler and generators mean something to it."""
 
     @abstractmethod
-    def forward(self, batch: Batch, rng: torch.Generator | None = None) -> LossTerms:
+    def forward(self, batch: Batch, rng: Rng | None = None) -> LossTerms:
         """The training loss. All noise but dropout's is drawn from `rng`."""
 
     @abstractmethod
@@ -133,6 +143,13 @@ def layout_of(batch: Batch, config: ModelConfig) -> Layout:
             f"sentences, but are {list(batch.concepts.shape)}, the longest document {longest}."
         )
     return Packed(batch.lengths, width)
+
+
+def targets_of(batch: Batch, layout: Layout) -> Tensor:
+    """bool, in the shape of `layout.real`: the slots from which there is something to learn."""
+    if batch.first_targets is None:
+        return layout.real
+    return layout.real & (layout.positions >= layout.per_slot(batch.first_targets))
 
 
 def check_lengths(concepts: Tensor, lengths: Tensor, concept_dim: int, max_len: int, *, shortest: int = 1) -> None:

@@ -6,6 +6,7 @@ Letters: B documents, S slots, E concept size, T diffusion steps.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -22,8 +23,7 @@ from lcm.diffusion import (
     make_timestep_sampler,
     make_weighting,
 )
-from lcm.models.contract import LossTerms, ModelConfig, ModelError
-from lcm.nn import Layout
+from lcm.models.contract import Batch, LossTerms, ModelConfig, ModelError, Rng
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,9 @@ class DiffusionConfig(ModelConfig):
         Diffusion(self)
 
 
+TIMESTEP_BUCKETS = 5  # of which training tells the loss
+
+
 class Draws(NamedTuple):
     """What chance decides for a batch."""
 
@@ -81,24 +84,41 @@ class Diffusion:
             self._timesteps: TimestepSampler = make_timestep_sampler(config.timesteps, T)
         check_prediction(config.prediction, self.schedule)
 
-    def draw(self, concepts: Tensor, rng: torch.Generator | None) -> Draws:
-        """For concepts [B, S, E], on their device: one draw from `rng` seeds a generator there."""
+    def draw(self, batch: Batch, rng: Rng | None) -> Draws:
+        """For all slots of a batch, on its device: there, one draw from a generator of another device seeds one.
+
+        With one generator a document, what it draws does not depend on the documents beside it, nor on the layout.
+        """
         if rng is None:
             raise ModelError("The loss of a diffusion model draws noise: pass a generator, model(batch, rng).")
-        device, shape = concepts.device, concepts.shape[:2]
-        if rng.device != device:
-            seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
-            rng = torch.Generator(device).manual_seed(seed)
-        t = self._timesteps(shape, rng)
-        dropped = torch.rand(shape, generator=rng, device=device) < self.config.context_drop
-        noise = torch.randn(concepts.shape, generator=rng, device=device)
-        return Draws(noise, t, dropped)
+        concepts = batch.concepts
+        uniform = concepts.new_zeros(2, *concepts.shape[:2], dtype=torch.float64)
+        noise = torch.zeros_like(concepts, dtype=torch.float32)
+        if isinstance(rng, torch.Generator):
+            parts, rng = [(slice(None), slice(None))], [rng]
+        else:
+            parts = _parts(batch)
+        for (rows, slots), own in zip(parts, rng, strict=True):
+            own = _on(concepts.device, own)
+            uniform[:, rows, slots].copy_(
+                torch.rand(uniform[:, rows, slots].shape, generator=own, device=own.device, dtype=torch.float64)
+            )
+            noise[rows, slots].normal_(generator=own)
+        dropped = uniform[1] < self.config.context_drop
+        return Draws(noise, self._timesteps.of_uniform(uniform[0]), dropped)
 
-    def loss(self, output: Tensor, x0: Tensor, draws: Draws, layout: Layout) -> LossTerms:
-        """Σ ω ‖target − output‖² over the real slots; output and normalized x₀ are [B, S, E]."""
-        target = self.schedule.target(self.config.prediction, x0, draws.noise, draws.t)
-        error = (output - target).square().sum(-1) * self.weighting(self.schedule, draws.t, x0)
-        return LossTerms(error.masked_fill(~layout.real, 0).sum(), int(layout.real.sum()))
+    def loss(self, output: Tensor, x0: Tensor, draws: Draws, targets: Tensor) -> LossTerms:
+        """Σ ω ‖target − output‖² over `targets` (bool [B, S]); output and normalized x₀ are [B, S, E]."""
+        wanted = self.schedule.target(self.config.prediction, x0, draws.noise, draws.t)
+        error = (output - wanted).square().sum(-1) * self.weighting(self.schedule, draws.t, x0)
+        error = error.masked_fill(~targets, 0)
+        return LossTerms(error.sum(), int(targets.sum()), self._by_timestep(error.detach(), draws.t, targets))
+
+    def _by_timestep(self, error: Tensor, t: Tensor, targets: Tensor) -> Tensor:
+        """[2, TIMESTEP_BUCKETS]"""
+        bucket = (t * TIMESTEP_BUCKETS // self.config.diffusion_steps).flatten()
+        values = torch.stack((error.flatten().float(), targets.flatten().float()))
+        return values.new_zeros(2, TIMESTEP_BUCKETS).index_add(1, bucket, values)
 
     def check(self, sampler: Sampler) -> None:
         """Raise ModelError for guidance of a model that never learnt without context."""
@@ -107,3 +127,20 @@ class Diffusion:
                 f"guidance_scale must be 1, but is {sampler.guidance_scale}: the model was trained with "
                 f"context_drop = 0 and knows no output without context."
             )
+
+
+def _parts(batch: Batch) -> list[tuple[slice, slice]]:
+    """Rows and slots of each document."""
+    lengths = batch.lengths.tolist()
+    if not batch.packed:
+        return [(slice(row, row + 1), slice(length)) for row, length in enumerate(lengths)]
+    ends = list(accumulate(lengths))
+    return [(slice(None), slice(end - length, end)) for end, length in zip(ends, lengths, strict=True)]
+
+
+def _on(device: torch.device, rng: torch.Generator) -> torch.Generator:
+    """`rng`, or on another device one that a draw from it seeds."""
+    if rng.device.type == device.type:
+        return rng
+    seed = int(torch.randint(2**62, (), generator=rng, device=rng.device))
+    return torch.Generator(device).manual_seed(seed)

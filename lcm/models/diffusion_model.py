@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lcm.diffusion import Denoiser, Sampler, Trace, stack_trace
-from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelError, layout_of
+from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelError, Rng, layout_of, targets_of
 from lcm.models.diffusion_config import Diffusion, DiffusionConfig, Draws
 from lcm.nn import Layout, Normalizer
 
@@ -30,15 +30,15 @@ class DiffusionLCM(ConceptModel):
         self.diffusion = Diffusion(config)
         self.normalizer = Normalizer(config.concept_dim)
 
-    def forward(self, batch: Batch, rng: torch.Generator | None = None) -> LossTerms:
+    def forward(self, batch: Batch, rng: Rng | None = None) -> LossTerms:
         """Σ ω ‖target − output‖² in normalized space over every sentence, each at a timestep of its own.
 
         Timesteps, noise and dropped contexts are drawn from `rng`.
         """
         layout = layout_of(batch, self.config)
-        draws = self.diffusion.draw(batch.concepts, rng)
+        draws = self.diffusion.draw(batch, rng)
         z = self.normalizer(batch.concepts)
-        return self.diffusion.loss(self._train_output(z, layout, draws), z, draws, layout)
+        return self.diffusion.loss(self._train_output(z, layout, draws), z, draws, targets_of(batch, layout))
 
     @torch.no_grad()
     def step(self, state: Any, sampler: Sampler | None = None, rngs: Sequence[torch.Generator] | None = None) -> Tensor:

@@ -90,7 +90,7 @@ class OneTowerLCM(DiffusionLCM):
         check_lengths(concepts, lengths, self.config.concept_dim, self.config.max_len)
         layout, draws = Padded(lengths, concepts.shape[1]), Draws(noise=noise, t=t, dropped=dropped)
         z = self.normalizer(concepts)
-        return self.diffusion.loss(self._train_output(z, layout, draws), z, draws, layout)
+        return self.diffusion.loss(self._train_output(z, layout, draws), z, draws, layout.real)
 
     def denoise(
         self, noisy: Tensor, t: Tensor, concepts: Tensor, lengths: Tensor, dropped: Tensor | None = None

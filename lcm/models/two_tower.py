@@ -92,7 +92,7 @@ class TwoTowerLCM(DiffusionLCM):
             real = pad(layout.real, (1, 0), value=True)[:, None]  # [B, 1, S + 1]: the zero vector is always there
             visible = visible & (real if visible.ndim < 4 else real[:, None])
         output = self.denoise(self.diffusion.schedule.add_noise(z, noise, t), t, context, visible)
-        return self.diffusion.loss(output, z, Draws(noise=noise, t=t, dropped=None), layout)
+        return self.diffusion.loss(output, z, Draws(noise=noise, t=t, dropped=None), layout.real)
 
     def contextualize(self, concepts: Tensor, lengths: Tensor) -> Tensor:
         """Raw concepts [B, S, E] → context [B, S, D]; rows at padding are of no meaning."""

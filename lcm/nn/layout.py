@@ -33,6 +33,10 @@ class Layout(ABC):
     """bool [B, S] or [1, N]: no padding."""
 
     @abstractmethod
+    def per_slot(self, x: Tensor) -> Tensor:
+        """A value of each document, x [B], at its slots: [B, 1] or [1, N], which broadcasts against `real`."""
+
+    @abstractmethod
     def causal(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention (an `Attend`) in which slot n sees slots 0 … n of its document."""
 
@@ -61,6 +65,10 @@ class Padded(Layout):
     def __init__(self, lengths: Tensor, width: int) -> None:
         self.positions = torch.arange(width, device=lengths.device)
         self.real = self.positions < lengths[:, None]
+
+    def per_slot(self, x: Tensor) -> Tensor:
+        """See Layout."""
+        return x[:, None]
 
     def causal(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """See Layout. Padding comes after all that is real, so that causality hides it."""
@@ -97,6 +105,10 @@ class Packed(Layout):
         self._documents = torch.searchsorted(ends, slots, right=True)  # B: padding
         self.positions = slots - pad(ends, (1, 0))[self._documents]
         self.real = (self._documents < len(lengths))[None]
+
+    def per_slot(self, x: Tensor) -> Tensor:
+        """See Layout."""
+        return pad(x, (0, 1))[self._documents][None]
 
     def causal(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """See Layout."""

@@ -4,8 +4,9 @@ import fairseq2.recipe  # noqa: F401  # before fairseq2.trainer and fairseq2.eva
 
 from lcm.training.concept_run import TrainConfig, run_training
 from lcm.training.config import recipe, to_config
+from lcm.training.errors import TrainingError
 from lcm.training.sonar_run import SonarRunConfig, run_sonar
-from lcm.training.trainer import TrainerConfig, TrainingError
+from lcm.training.trainer import TrainerConfig
 
 __all__ = [
     "SonarRunConfig",

@@ -12,20 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from fairseq2.gang import Gangs
 
-from lcm.data import Corpus, CorpusError, MixtureReader, read_once
-from lcm.models import ConceptModel, create_model, read_info, save_model
+from lcm.data import ConceptReader, Corpus, CorpusError, Part, Prefetched, find_parts, read_once
+from lcm.models import ConceptModel, create_model, find_model, load_model_folder, read_info, save_model
+from lcm.training.checkpoints import newest_step
 from lcm.training.concept_unit import ConceptTrainUnit, ConceptValidUnit
-from lcm.training.optimizers import MuonAdamW, OptimizerConfig, warmup_stable_decay
-from lcm.training.trainer import (
-    ListReader,
-    TrainerConfig,
-    TrainingError,
-    create_gangs,
-    newest_step,
-    train,
-    wrap_for_gangs,
-)
+from lcm.training.errors import TrainingError
+from lcm.training.gangs import create_gangs, wrap_for_gangs
+from lcm.training.optimizers import OptimizerConfig, make_optimizer, make_schedule
+from lcm.training.trainer import Job, ListReader, TrainerConfig, train
 
 log = logging.getLogger("lcm.training")
 
@@ -44,32 +40,24 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CorpusConfig:
-    """Documents to learn from, as `lcm prepare` wrote them."""
+class DataConfig:
+    """Documents to learn from, as `lcm prepare` wrote them, and how they become batches."""
 
     path: str
+    """A prepared corpus, or a folder with one for each split (`train`, `valid`), or with those that `mixture` names."""
+    mixture: list[str] = field(default_factory=list)
+    """Several corpora of one space, `name=split:weight`, such as [tales=train:0.6, stories=train:0.4]: folders below `path`. A
+    batch is of one of them, drawn by weight."""
     valid_path: str | None = None
-    """Held-out documents. Without any, the last step's weights are kept, not the best."""
-    weight: float = 1.0
-    """Share of the batches, relative to the weights of the other corpora."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataConfig(CorpusConfig):
-    """A corpus, perhaps more of the same space, and how documents become batches."""
-
-    more: list[CorpusConfig] = field(default_factory=list)
-    """Further corpora to mix in."""
+    """Held-out documents, beside the split `valid` of each corpus. Without any, the last step's weights are kept, not the best."""
     budget: int = 2048
-    """Concepts a batch, padding included (paper: 229k)."""
+    """Concepts a step, of all processes together, padding included (paper: 229k)."""
+    micro_batches: int = 1
+    """Batches that a step consists of, one after the other in a process, or shared out among processes."""
     max_len: int = 64
-    """Longer documents are wrapped, in sentences."""
+    """Longer documents are wrapped, in sentences; pairs are refused."""
     normalizer_sample: int = 1_000_000
     """Concepts that the normalizer is fitted on, at most, shared out by weight."""
-
-    def corpora(self) -> list[CorpusConfig]:
-        """All of them."""
-        return [self, *self.more]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +68,12 @@ class TrainConfig:
     """Checkpoints, metrics, and the model (in `model/`)."""
     trained_on: str = ""
     """The corpora in words, for the model's card (default: the names of their folders)."""
+    init_from: str | None = None
+    """A model's name or folder, or a run's: its weights, normalizer and config are where this run starts, as in fine-tuning."""
     model: ModelSpec = field(default_factory=ModelSpec)
     data: DataConfig
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    trainer: TrainerConfig = field(default_factory=lambda: TrainerConfig(max_grad_norm=25.0))
 
 
 def run_training(config: TrainConfig) -> Path:
@@ -93,63 +83,111 @@ def run_training(config: TrainConfig) -> Path:
     for a wrong setting or corpus before anything is written.
     """
     data, seed = config.data, config.trainer.seed
-    corpora = _open([c.path for c in data.corpora()])
-    space, dim = corpora[0].settings.space, corpora[0].settings.dim
-    held_out = _open([c.valid_path for c in data.corpora() if c.valid_path is not None], space, dim)
-    torch.manual_seed(seed)
-    model = create_model(config.model.family, config.model.architecture, **(config.model.fields | {"concept_dim": dim}))
+    parts = find_parts(data.path, data.mixture)
+    corpora = _open([part.folder for part in parts])
+    held_out = _open_held_out(parts, data.valid_path, corpora[0])
+    model = _make_model(config, corpora[0])
     if data.max_len > model.config.max_len:
         raise TrainingError(
             f"data.max_len is {data.max_len} sentences, but the model takes {model.config.max_len}. "
             f"Lower it, or raise it with +model.fields.max_len=…"
         )
-    gangs = create_gangs()
-    weights = [c.weight for c in data.corpora()]
-    reader = MixtureReader(
-        corpora, weights, budget=data.budget, max_len=data.max_len, seed=seed,
-        rank=gangs.dp.rank, world_size=gangs.dp.size,
-    )  # fmt: skip
-    batches = [b for corpus in held_out for b in read_once(corpus, budget=data.budget, max_len=data.max_len)]
+    if config.trainer.keep_best and not held_out:
+        raise TrainingError("trainer.keep_best needs held-out documents: give data.valid_path, or set it to 0.")
+    gangs = create_gangs(config.trainer.parallel)
+    weights = [part.weight for part in parts]
+    reader = _make_reader(corpora, weights, config, gangs)
+    batches = _valid_batches(held_out, data, gangs)
 
     folder = _make(Path(config.run_dir))
     started = newest_step(folder) is not None
-    if not started:  # a checkpoint holds the normalizer
+    if not started and config.init_from is None:  # a checkpoint or a model to start from holds the normalizer
         sample = _sample(corpora, weights, data.normalizer_sample, seed)
         log.info("Fitting the normalizer on %d concepts", len(sample))
         model.normalizer.load_state_dict(model.normalizer.fit(sample).state_dict())
-    wrapped = wrap_for_gangs(model.to(gangs.device), gangs)
-    save = partial(_save, folder / "model", model, config, space)
+    wrapped = wrap_for_gangs(model.to(gangs.device), gangs, recompute=config.trainer.recompute)
+    save = partial(_save, folder / "model", model, config, corpora[0].settings.space)
     best = _best_so_far(folder / "model") if started else math.inf
-    optimizer = MuonAdamW(wrapped, muon_lr=config.optimizer.muon_lr, adamw_lr=config.optimizer.adamw_lr)
-    train(
+    optimizer = make_optimizer(wrapped, config.optimizer)
+    job = Job(
         model=wrapped,
-        unit=ConceptTrainUnit(wrapped, seed=seed),
+        unit=ConceptTrainUnit(wrapped, diffusion=model.samples, seed=seed),
         reader=reader,
         optimizer=optimizer,
-        scheduler=warmup_stable_decay(
-            optimizer, steps=config.trainer.max_steps, warmup=config.optimizer.warmup,
-            decay_from=config.optimizer.decay_from,
-        ),
-        config=config.trainer,
-        folder=folder,
+        schedule=make_schedule(optimizer, config.optimizer, config.trainer.max_steps),
         gangs=gangs,
         valid=(ConceptValidUnit(model, seed=seed, best=best, on_best=save), ListReader(batches)) if batches else None,
-    )  # fmt: skip
-    if not batches and gangs.root.rank == 0:
-        save(None, newest_step(folder) or 0)
+        on_finished=partial(save, None),
+    )
+    train(job, config.trainer, folder)
     log.info('The model is in %s: lcm generate "…" --model %s', folder / "model", folder)
     return folder / "model"
 
 
-def _open(paths: Sequence[str], space: str | None = None, dim: int = 0) -> list[Corpus]:
-    """The corpora, all of one space (default: that of the first)."""
-    corpora = [Corpus(path) for path in paths]
+def _open(folders: Sequence[Path]) -> list[Corpus]:
+    """The corpora, all of the space of the first."""
+    corpora = [Corpus(folder) for folder in folders]
     for corpus in corpora:
-        settings = corpora[0].settings
-        corpus.require(space or settings.space, dim or settings.dim)
+        corpus.require(corpora[0].settings.space, corpora[0].settings.dim)
         if int(corpus.lengths.max()) < 2:
             raise CorpusError(f"{corpus.folder}: no document has two sentences, so nothing can be learnt. Use others.")
     return corpora
+
+
+def _open_held_out(parts: Sequence[Part], valid_path: str | None, corpus: Corpus) -> list[Corpus]:
+    folders = [part.valid for part in parts if part.valid is not None]
+    if valid_path is not None:
+        folders.append(find_parts(valid_path)[0].folder)
+    held_out = _open(folders)
+    for other in held_out:
+        other.require(corpus.settings.space, corpus.settings.dim)
+    return held_out
+
+
+def _make_model(config: TrainConfig, corpus: Corpus) -> ConceptModel:
+    """A new model, or that of `init_from` with its weights."""
+    spec, settings = config.model, corpus.settings
+    torch.manual_seed(config.trainer.seed)
+    if config.init_from is None:
+        return create_model(spec.family, spec.architecture, **(spec.fields | {"concept_dim": settings.dim}))
+    loaded = load_model_folder(find_model(config.init_from))
+    info = loaded.info
+    if info.family != spec.family:
+        raise TrainingError(
+            f"init_from={config.init_from}: is of family {info.family}, but model.family is {spec.family}. "
+            f"Set model.family={info.family}, or start from another."
+        )
+    corpus.require(info.space, loaded.model.config.concept_dim)
+    model = create_model(info.family, spec.architecture, **(dict(info.config) | spec.fields))
+    try:
+        model.load_state_dict(loaded.model.state_dict())
+    except RuntimeError as error:
+        cause = " ".join(str(error).split())[:200]
+        raise TrainingError(
+            f"init_from={config.init_from}: does not fit model.fields ({cause}). Leave them out."
+        ) from None
+    return model
+
+
+def _make_reader(corpora: Sequence[Corpus], weights: Sequence[float], config: TrainConfig, gangs: Gangs) -> Prefetched:
+    data, cuda = config.data, gangs.device.type == "cuda"
+    reader = ConceptReader(
+        corpora, weights, budget=data.budget, max_len=data.max_len, micro_batches=data.micro_batches,
+        seed=config.trainer.seed, rank=gangs.dp.rank, world_size=gangs.dp.size, packed=cuda,
+    )  # fmt: skip
+    return Prefetched(reader, pin=cuda)
+
+
+def _valid_batches(held_out: Sequence[Corpus], data: DataConfig, gangs: Gangs) -> list[Any]:
+    """Those of this process."""
+    budget, packed = data.budget // data.micro_batches, gangs.device.type == "cuda"
+    return [
+        batch
+        for corpus in held_out
+        for batch in read_once(
+            corpus, budget=budget, max_len=data.max_len, rank=gangs.dp.rank, world_size=gangs.dp.size, packed=packed
+        )
+    ]
 
 
 def _make(folder: Path) -> Path:
@@ -170,8 +208,13 @@ def _sample(corpora: Sequence[Corpus], weights: Sequence[float], number: int, se
 
 
 def _save(folder: Path, model: ConceptModel, config: TrainConfig, space: str, loss: float | None, step: int) -> None:
-    named = ", ".join(Path(corpus.path).name for corpus in config.data.corpora())
-    facts: dict[str, object] = {"trained_on": config.trained_on or named, "steps": step}
+    """On rank 0; the others have the same weights."""
+    if torch.distributed.is_initialized() and torch.distributed.get_rank():
+        return
+    named = config.data.mixture or [Path(config.data.path).name]
+    facts: dict[str, object] = {"trained_on": config.trained_on or ", ".join(named), "steps": step}
+    if config.init_from is not None:
+        facts["started_from"] = config.init_from
     if loss is not None:
         facts["validation_loss"] = loss
     dtype = torch.float16 if config.model.half else torch.float32

@@ -8,33 +8,38 @@ from collections.abc import Callable, MutableMapping
 import numpy as np
 import torch
 from fairseq2.evaluator import EvalUnit
-from fairseq2.metrics import Mean, MetricBag
+from fairseq2.metrics import Mean, MetricBag, Sum
 from fairseq2.trainer import TrainUnit
 from torch import Tensor, nn
 
 from lcm.data import ConceptBatch
-from lcm.models import ConceptModel
+from lcm.models import TIMESTEP_BUCKETS, ConceptModel, LossTerms
+
+_SMALLEST = 1e-9  # a number of targets
 
 
 class ConceptTrainUnit(TrainUnit[ConceptBatch]):
-    """The model's own training loss, summed over targets."""
+    """The model's own training loss, summed over targets. `model` is the wrapped one, `diffusion` whether it has timesteps."""
 
-    def __init__(self, model: nn.Module, *, seed: int) -> None:
-        self._model, self._seed, self._step = model, seed, 0
+    def __init__(self, model: nn.Module, *, diffusion: bool, seed: int) -> None:
+        self._model, self._diffusion, self._seed, self._step = model, diffusion, seed, 0
 
     def prepare_metric_bag(self, metric_bag: MetricBag) -> None:
-        """loss: a target's, such as ‖prediction − concept‖² in normalized space."""
-        metric_bag.add("loss", Mean())
+        """loss: a target's, such as ‖prediction − concept‖² in normalized space; num_concepts: read since the last report."""
+        _prepare(metric_bag, self._diffusion)
+        metric_bag.add("num_concepts", Sum())
 
     def set_step_nr(self, step_nr: int) -> None:
         """Called before each step."""
         self._step = step_nr
 
-    def process_batch(self, batch: ConceptBatch, metric_bag: MetricBag) -> tuple[Tensor, int]:
+    def process_batch(self, batch: ConceptBatch, metric_bag: MetricBag) -> tuple[Tensor, float]:  # type: ignore[override]
         """Sum of the loss and the number of targets."""
-        total, num_targets = self._model(batch, batch_rng(batch, self._seed, self._step))
-        _add(metric_bag, total, num_targets)
-        return total, num_targets
+        terms = LossTerms(*self._model(batch, document_rngs(batch, self._seed, self._step)))
+        _add(metric_bag, terms)
+        metric_bag.get("num_concepts", Sum).update(int(batch.lengths.sum()))
+        # The Trainer adds up over all processes what is over 0: one without any target must not stay away.
+        return terms.total, max(float(terms.num_targets), _SMALLEST)
 
 
 class ConceptValidUnit(EvalUnit[ConceptBatch]):
@@ -55,11 +60,11 @@ class ConceptValidUnit(EvalUnit[ConceptBatch]):
 
     def prepare_metric_bag(self, metric_bag: MetricBag) -> None:
         """loss: as in training."""
-        metric_bag.add("loss", Mean())
+        _prepare(metric_bag, self._model.samples)
 
     def process_batch(self, batch: ConceptBatch, metric_bag: MetricBag) -> None:
         """Adds the batch's targets to the mean."""
-        _add(metric_bag, *self._model(batch, batch_rng(batch, self._seed)))
+        _add(metric_bag, self._model(batch, document_rngs(batch, self._seed)))
 
     def process_metric_values(self, values: MutableMapping[str, object]) -> None:
         """A validation ends."""
@@ -69,13 +74,40 @@ class ConceptValidUnit(EvalUnit[ConceptBatch]):
             self._on_best(loss, self._step)
 
 
-def batch_rng(batch: ConceptBatch, *key: int) -> torch.Generator:
-    """A CPU generator of `key` and of the documents that a batch holds: not of the rank that it has come to."""
-    rows = torch.stack([batch.document_ids, batch.first_sentences]).flatten().tolist()
-    seed = np.random.SeedSequence([*key, *rows]).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(seed) >> 1)
+def document_rngs(batch: ConceptBatch, *key: int) -> list[torch.Generator]:
+    """A generator for each row, on the batch's device: of `key`, of its document and of where in it the row begins, but not of
+    the documents beside it, nor of the rank that it has come to."""
+    seeds = np.zeros(len(batch.lengths), np.uint64)
+    for part in (*key, batch.document_ids.numpy(), batch.first_sentences.numpy()):
+        seeds = _mix(seeds + np.asarray(part).astype(np.uint64))
+    device = batch.concepts.device
+    return [torch.Generator(device).manual_seed(seed) for seed in (seeds >> np.uint64(1)).tolist()]
 
 
-def _add(metric_bag: MetricBag, total: Tensor, num_targets: int) -> None:
-    if num_targets:  # a batch of one-sentence rows has none
-        metric_bag.get("loss", Mean).update(total.detach() / num_targets, weight=num_targets)
+def _mix(x: np.ndarray) -> np.ndarray:
+    """SplitMix64, a permutation of 64 bits that spreads every one over all."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _prepare(metric_bag: MetricBag, diffusion: bool) -> None:
+    metric_bag.add("loss", Mean())
+    for bucket in range(TIMESTEP_BUCKETS if diffusion else 0):
+        metric_bag.add(_name(bucket), Mean())
+
+
+def _add(metric_bag: MetricBag, terms: LossTerms) -> None:
+    if not terms.num_targets:  # a batch of one-sentence rows has none
+        return
+    metric_bag.get("loss", Mean).update(terms.total.detach() / terms.num_targets, weight=terms.num_targets)
+    if terms.by_timestep is not None:
+        for bucket, (total, number) in enumerate(terms.by_timestep.T.tolist()):
+            if number:
+                metric_bag.get(_name(bucket), Mean).update(total / number, weight=number)
+
+
+def _name(bucket: int) -> str:
+    """`loss_t0` … : the loss at the first and least noisy Nth of the timesteps, and so on."""
+    return f"loss_t{bucket}"

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from lcm.errors import LCMError
-from lcm.training.trainer import TrainingError
+from lcm.training.errors import TrainingError
 
 ConfigT = TypeVar("ConfigT")
 

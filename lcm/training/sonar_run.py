@@ -11,7 +11,10 @@ from fairseq2.models.nllb import NllbTokenizerConfig, load_nllb_tokenizer
 
 from lcm.languages import to_sonar
 from lcm.sonar import save_space
-from lcm.training.optimizers import MuonAdamW, OptimizerConfig, warmup_stable_decay
+from lcm.training.checkpoints import newest_step
+from lcm.training.errors import TrainingError
+from lcm.training.gangs import create_gangs, wrap_for_gangs
+from lcm.training.optimizers import OptimizerConfig, make_optimizer, make_schedule
 from lcm.training.sonar_corpus import (
     BatchConfig,
     CorpusError,
@@ -28,15 +31,7 @@ from lcm.training.sonar_model import (
     encoder_config,
 )
 from lcm.training.sonar_unit import SonarTrainUnit, SonarValidUnit
-from lcm.training.trainer import (
-    ListReader,
-    TrainerConfig,
-    TrainingError,
-    create_gangs,
-    newest_step,
-    train,
-    wrap_for_gangs,
-)
+from lcm.training.trainer import Job, ListReader, TrainerConfig, train
 from lcm.training.vocabulary import carry_embedding, sample_for_vocabulary, train_vocabulary
 
 log = logging.getLogger("lcm.training")
@@ -128,8 +123,8 @@ def run_sonar(config: SonarRunConfig) -> Path:
         langs, config.batches, seed=config.trainer.seed, rank=gangs.dp.rank, world_size=gangs.dp.size,
     )  # fmt: skip
     steps = config.trainer.max_steps
-    optimizer = MuonAdamW(wrapped, muon_lr=config.optimizer.muon_lr, adamw_lr=config.optimizer.adamw_lr)
-    train(
+    optimizer = make_optimizer(wrapped, config.optimizer)
+    job = Job(
         model=wrapped,
         unit=SonarTrainUnit(
             wrapped, model, noise=config.noise, noise_from=round(config.noise_from * steps),
@@ -137,11 +132,7 @@ def run_sonar(config: SonarRunConfig) -> Path:
         ),
         reader=reader,
         optimizer=optimizer,
-        scheduler=warmup_stable_decay(
-            optimizer, steps=steps, warmup=config.optimizer.warmup, decay_from=config.optimizer.decay_from
-        ),
-        config=config.trainer,
-        folder=folder,
+        schedule=make_schedule(optimizer, config.optimizer, steps),
         gangs=gangs,
         valid=(
             SonarValidUnit(model, config.name, tokenizer, langs, held_out[: config.reconstruct]),
@@ -149,6 +140,7 @@ def run_sonar(config: SonarRunConfig) -> Path:
         ),
         metrics=("loss", "bleu", "exact"),
     )  # fmt: skip
+    train(job, config.trainer, folder)
     space = folder / "space"
     if gangs.root.rank == 0:
         save_space(

@@ -13,9 +13,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lcm.data import ConceptBatch, ConceptReader, Corpus, CorpusError, read_once
+from lcm.data import ConceptBatch, ConceptReader, Corpus, CorpusError, Prefetched, find_parts, read_once
 from lcm.data.corpus import Encoded, Manifest, Settings, write_shard
-from lcm.data.reader import _plan
+from lcm.data.plan import make_plan
 
 SETTINGS = Settings("toy", 8, "sentencex", "1", 200)
 
@@ -46,8 +46,7 @@ def same(one: list[ConceptBatch], other: list[ConceptBatch]) -> bool:
     """Bit for bit."""
 
     def tensors(batch: ConceptBatch) -> list[torch.Tensor]:
-        assert not batch.packed
-        return [getattr(batch, field.name) for field in dataclasses.fields(batch) if field.name != "packed"]
+        return [x for x in vars(batch).values() if isinstance(x, torch.Tensor)]
 
     pairs = zip(one, other, strict=True)
     return all(torch.equal(x, y) for a, b in pairs for x, y in zip(tensors(a), tensors(b), strict=True))
@@ -62,22 +61,27 @@ def same(one: list[ConceptBatch], other: list[ConceptBatch]) -> bool:
 )
 def test_an_epoch_holds_every_sentence_of_every_document_once_within_the_budget(lengths, max_len, extra, epoch):
     budget = max_len + extra
-    plan = _plan(np.array(lengths), budget=budget, max_len=max_len, seed=1, epoch=epoch)
+    plan = make_plan(np.array(lengths), budget=budget, max_len=max_len, seed=1, epoch=epoch)
     rows = zip(plan.documents.tolist(), plan.starts.tolist(), plan.lengths.tolist(), strict=True)
     read = Counter((document, n) for document, start, length in rows for n in range(start, start + length))
     assert read == Counter((document, n) for document, length in enumerate(lengths) for n in range(length))
     for batch in range(len(plan)):
         own = plan.lengths[plan.rows(batch)]
-        assert 1 <= len(own) * own.max() <= budget
+        assert len(own) * own.max() <= budget
+        assert len(own) >= min(len(plan.lengths), -(-(budget // min(max_len, max(lengths))) // 2))
         assert own.max() <= max_len
+    for document, length in enumerate(lengths):  # wrapped into pieces as few and as equal as can be
+        pieces = plan.lengths[plan.documents == document]
+        assert len(pieces) == -(-length // max_len)
+        assert pieces.max() - pieces.min() <= 1
 
 
 def test_epochs_are_different_permutations_and_the_same_for_the_same_seed():
-    orders = {(seed, epoch): tuple(_plan(np.full(50, 3), budget=3, max_len=3, seed=seed, epoch=epoch).documents)
+    orders = {(seed, epoch): tuple(make_plan(np.full(50, 3), budget=3, max_len=3, seed=seed, epoch=epoch).documents)
               for seed in (1, 2) for epoch in (0, 1)}  # fmt: skip
     assert len(set(orders.values())) == 4
     assert all(sorted(order) == list(range(50)) for order in orders.values())
-    again = tuple(_plan(np.full(50, 3), budget=3, max_len=3, seed=2, epoch=1).documents)
+    again = tuple(make_plan(np.full(50, 3), budget=3, max_len=3, seed=2, epoch=1).documents)
     assert again == orders[2, 1]
 
 
@@ -100,25 +104,89 @@ def test_little_of_a_batch_is_padding(corpus):
     assert real / sum(batch.concepts.shape[0] * batch.concepts.shape[1] for batch in batches) > 0.85
 
 
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("steps", [0, 1, 9, 40])  # the last beyond an epoch
-def test_a_resumed_reader_gives_the_same_batches(corpus, steps):
-    unbroken = ConceptReader(corpus, budget=40, max_len=8, seed=3, num_accumulate=2)
+def test_a_resumed_reader_gives_the_same_batches(corpus, steps, packed):
+    settings = {"budget": 80, "micro_batches": 2, "max_len": 8, "seed": 3, "packed": packed}
+    unbroken = ConceptReader(corpus, **settings)
     for _ in range(steps):
         next(unbroken)
-    resumed = ConceptReader(corpus, budget=40, max_len=8, seed=3, num_accumulate=2)
+    resumed = ConceptReader(corpus, **settings)
     resumed.load_state_dict(unbroken.state_dict())
     assert all(same(next(unbroken), next(resumed)) for _ in range(40))
     resumed.reset()
-    fresh = ConceptReader(corpus, budget=40, max_len=8, seed=3, num_accumulate=2)
-    assert same(next(resumed), next(fresh))
+    assert same(next(resumed), next(ConceptReader(corpus, **settings)))
 
 
-def test_two_ranks_read_what_one_reads_in_two_micro_batches(corpus):
-    alone = ConceptReader(corpus, budget=40, max_len=8, seed=3, num_accumulate=2)
-    ranks = [ConceptReader(corpus, budget=40, max_len=8, seed=3, rank=rank, world_size=2) for rank in range(2)]
+@pytest.mark.parametrize(("micro_batches", "world_size"), [(1, 2), (2, 2), (1, 3), (2, 4), (4, 2), (3, 1)])
+def test_a_step_holds_the_same_documents_on_any_number_of_processes(corpus, micro_batches, world_size):
+    def sentences(batches: list[ConceptBatch]) -> list[tuple[float, ...]]:
+        real = [batch.concepts[row, :length] for batch in batches for row, length in enumerate(batch.lengths.tolist())]
+        return sorted(tuple(concept.tolist()) for concepts in real for concept in concepts)
+
+    settings = {"budget": 120 * micro_batches, "micro_batches": micro_batches, "max_len": 8, "seed": 3}
+    alone = ConceptReader(corpus, **settings)
+    ranks = [ConceptReader(corpus, rank=rank, world_size=world_size, **settings) for rank in range(world_size)]
     for _ in range(30):
-        assert same(next(alone), [batch for rank in ranks for batch in next(rank)])
-    assert ranks[0].state_dict() == ranks[1].state_dict() == alone.state_dict()
+        step = next(alone)
+        assert len(step) == micro_batches
+        shared = [next(rank) for rank in ranks]
+        assert {len(batches) for batches in shared} == {max(1, micro_batches // world_size)}
+        assert sentences(step) == sentences([batch for batches in shared for batch in batches])
+    assert all(rank.state_dict() == alone.state_dict() for rank in ranks)
+
+
+def test_a_validation_has_as_many_batches_for_each_process_and_each_sentence_once(corpus):
+    shared = [list(read_once(corpus, budget=60, max_len=20, rank=rank, world_size=7)) for rank in range(7)]
+    assert len({len(batches) for batches in shared}) == 1
+    targets = sum(
+        int(batch.lengths.sum() if batch.first_targets is None else (batch.lengths - batch.first_targets).sum())
+        for batches in shared
+        for batch in batches
+    )
+    assert targets == corpus.lengths.sum()
+
+
+def test_what_is_read_ahead_is_what_would_have_been_read_and_none_of_it_is_lost(corpus):
+    settings = {"budget": 40, "max_len": 8, "seed": 3}
+    plain, ahead = ConceptReader(corpus, **settings), Prefetched(ConceptReader(corpus, **settings), ahead=3)
+    for _ in range(20):
+        assert same(next(plain), next(ahead))
+        assert ahead.state_dict() == plain.state_dict()
+    other = Prefetched(ConceptReader(corpus, **settings))
+    next(other)
+    other.load_state_dict(ahead.state_dict())
+    assert same(next(other), next(plain))
+    other.reset()
+    assert same(next(other), next(ConceptReader(corpus, **settings)))
+
+
+def test_more_processes_than_a_batch_has_rows_are_refused(corpus):
+    with pytest.raises(
+        CorpusError, match=r"may have no more than 3 rows \(of 8 sentences\), too few for the 4 processes"
+    ):
+        ConceptReader(corpus, budget=40, max_len=8, seed=3, world_size=4)
+    with pytest.raises(CorpusError, match="3 micro-batches a step cannot be shared out among 2 processes"):
+        ConceptReader(corpus, budget=40, max_len=8, seed=3, micro_batches=3, world_size=2)
+
+
+def test_corpora_are_found_by_name_split_and_weight(tmp_path):
+    for name in ("alone", "tales/train", "tales/valid", "stories/train"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_corpus(tmp_path / name, [3, 4])
+    tales, stories = find_parts(tmp_path, ["tales=train:0.6", "stories:2"])
+    assert (tales.folder, tales.weight, tales.valid) == (tmp_path / "tales/train", 0.6, tmp_path / "tales/valid")
+    assert (stories.folder, stories.weight, stories.valid) == (tmp_path / "stories/train", 2, None)
+    assert find_parts(tmp_path / "alone")[0].folder == tmp_path / "alone"
+    assert find_parts(tmp_path / "tales") == find_parts(tmp_path, ["tales"])
+    assert find_parts(tmp_path, ["tales=valid"])[0].valid is None
+    for spec in ("tales=train:x", "tales=train:0", "tales=train:1:2", "=train", "tales:-1"):
+        with pytest.raises(CorpusError, match="must be name=split:weight"):
+            find_parts(tmp_path, [spec])
+    with pytest.raises(CorpusError, match=r"tales/test: is no prepared corpus\. .*tales holds: train, valid\."):
+        find_parts(tmp_path, ["tales=test"])
+    with pytest.raises(CorpusError, match=r"nowhere: holds no dataset\.json"):
+        find_parts(tmp_path / "nowhere")
 
 
 def test_a_position_of_another_run_is_refused(corpus):

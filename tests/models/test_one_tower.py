@@ -149,7 +149,7 @@ def test_the_loss_is_drawn_from_the_generator_alone_and_is_that_of_its_draws():
     first, again, other = (model(batch, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
     assert first.num_targets == 12
     assert first.total == again.total != other.total
-    drawn = model.diffusion.draw(concepts, torch.Generator().manual_seed(0))
+    drawn = model.diffusion.draw(batch, torch.Generator().manual_seed(0))
     given = model.loss(concepts, LENGTHS, noise=drawn.noise, t=drawn.t, dropped=drawn.dropped)
     torch.testing.assert_close(given.total, first.total)
 

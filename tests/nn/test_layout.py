@@ -73,31 +73,45 @@ def test_attention_is_the_same_padded_packed_and_by_a_dense_mask(kind, drop):
         torch.testing.assert_close(flat_half[0, :15], expected_half[REAL], atol=1e-12, rtol=1e-12)
 
 
+def _rngs() -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(number) for number in range(4)]
+
+
+@pytest.mark.parametrize("first_targets", [None, [2, 0, 1, 3]])
 @pytest.mark.parametrize("family", ["base", "one_tower", "two_tower"])
-def test_a_packed_batch_has_the_loss_and_gradients_of_the_padded_one(family, monkeypatch):
+def test_a_packed_batch_has_the_loss_and_gradients_of_the_padded_one(family, first_targets):
     torch.manual_seed(0)
     model = create_model(family, "tiny", concept_dim=8, model_dim=32, num_heads=2, dropout=0.0)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     batch = ConceptBatch(torch.randn(4, 7, 8) * REAL[..., None], LENGTHS, torch.arange(4), torch.zeros(4).long())
-    if family != "base":
-        drawn = model.diffusion.draw(batch.concepts, torch.Generator().manual_seed(3))
-        flat = type(drawn)(*(part[REAL][None] for part in drawn))
-        monkeypatch.setattr(
-            model.diffusion, "draw", lambda concepts, rng: drawn if len(concepts) == len(LENGTHS) else flat
-        )
+    batch.first_targets = None if first_targets is None else torch.tensor(first_targets)
+    first = (0 if family != "base" else 1) + torch.zeros(4).long()
+    expected = LENGTHS - (first if first_targets is None else first.maximum(batch.first_targets))
     gradients = []
-    for form in (batch, batch.pack()):
+    for form in (batch, batch.pack(), batch.pack(20)):
         model.zero_grad()
-        terms = model(form)
-        assert terms.num_targets == (15 if family != "base" else 11)
+        terms = model(form, _rngs())
+        assert terms.num_targets == int(expected.clamp(min=0).sum())
         terms.total.backward()
         gradients.append((terms.total.detach(), {name: p.grad for name, p in model.named_parameters()}))
-    (padded_loss, padded_grads), (packed_loss, packed_grads) = gradients
-    torch.testing.assert_close(packed_loss, padded_loss, atol=0, rtol=1e-5)
-    for name, expected in padded_grads.items():
-        scale = 1 + expected.abs().max().item()
-        torch.testing.assert_close(packed_grads[name], expected, atol=1e-5 * scale, rtol=0, msg=name)
+    padded_loss, padded_grads = gradients[0]
+    for packed_loss, packed_grads in gradients[1:]:
+        torch.testing.assert_close(packed_loss, padded_loss, atol=0, rtol=1e-5)
+        for name, expected in padded_grads.items():
+            scale = 1 + expected.abs().max().item()
+            torch.testing.assert_close(packed_grads[name], expected, atol=1e-5 * scale, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize("family", ["one_tower", "two_tower"])
+def test_what_a_document_draws_depends_on_its_own_generator_alone(family):
+    model = create_model(family, "tiny", concept_dim=8, model_dim=32, num_heads=2)
+    batch = ConceptBatch(torch.randn(4, 7, 8), LENGTHS, torch.arange(4), torch.zeros(4).long())
+    together = model.diffusion.draw(batch, _rngs())
+    for row, length in enumerate(LENGTHS.tolist()):
+        own = ConceptBatch(batch.concepts[[row], :length], LENGTHS[[row]], torch.tensor([row]), torch.zeros(1).long())
+        for all_drawn, drawn in zip(together, model.diffusion.draw(own, [_rngs()[row]]), strict=True):
+            assert torch.equal(all_drawn[row, :length], drawn[0])
 
 
 def test_a_packed_batch_that_does_not_fit_is_refused():

@@ -1,6 +1,5 @@
 """Training a concept model: it learns, goes on as if never stopped, and what it saves is the model that was best."""
 
-import json
 import os
 import re
 import runpy
@@ -8,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,39 +15,25 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from lcm.data import Corpus, CorpusError, MixtureReader, read_once
-from lcm.data.corpus import Encoded, Manifest, Settings, write_shard
+from lcm.data import ConceptBatch, ConceptReader, Corpus, CorpusError, read_once
 from lcm.models import ModelError, load_model_folder
 from lcm.nn import Normalizer
 from lcm.training import TrainConfig, run_training, to_config
-from lcm.training.concept_run import CorpusConfig, DataConfig, ModelSpec
-from lcm.training.concept_unit import ConceptTrainUnit, ConceptValidUnit, batch_rng
+from lcm.training.checkpoints import newest_step
+from lcm.training.concept_run import DataConfig, ModelSpec
+from lcm.training.concept_unit import ConceptTrainUnit, ConceptValidUnit, document_rngs
+from lcm.training.errors import TrainingError
 from lcm.training.optimizers import OptimizerConfig
-from lcm.training.trainer import TrainerConfig, TrainingError, newest_step
+from lcm.training.trainer import TrainerConfig
+from tests.training.rotations import E, losses, write_corpus
 
 ROOT = Path(__file__).parents[2]
-E = 16
-
-
-def _corpus(folder: Path, documents: int, seed: int, space: str = "toy", length: int = 9) -> Path:
-    """Each concept is the one before, turned by one fixed rotation: a model can learn to foresee it."""
-    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((E, E)))[0]
-    rng, rows = np.random.default_rng(seed), []
-    for number in range(documents):
-        concepts = [rng.standard_normal(E)]
-        for _ in range(length - 1):
-            concepts.append(turn @ concepts[-1])
-        rows.append(Encoded(f"d{number}", "en", [str(n) for n in range(length)], np.array(concepts, np.float16)))
-    folder.mkdir()
-    settings = Settings(space, E, "sentencex", "1", 200)
-    Manifest(settings, documents, True, (write_shard(folder / "shard-00000.arrow", rows, settings, ""),)).write(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("corpora")
-    return _corpus(folder / "train", 200, 1), _corpus(folder / "valid", 20, 2)
+    return write_corpus(folder / "train", 200, 1), write_corpus(folder / "valid", 20, 2)
 
 
 def _config(corpora: tuple[Path, Path], run: Path, steps: int, **changes: object) -> TrainConfig:
@@ -63,20 +49,9 @@ def _config(corpora: tuple[Path, Path], run: Path, steps: int, **changes: object
     return TrainConfig(**(values | changes))  # type: ignore[arg-type]
 
 
-def _metrics(run: Path) -> dict[str, dict[int, float]]:
-    """ "train" and "valid" → step → loss; a step that was done twice shows its last value."""
-    found: dict[str, dict[int, float]] = {"train": {}, "valid": {}}
-    for file in run.rglob("*.jsonl"):
-        for line in file.read_text().splitlines():
-            row = json.loads(line)
-            if row.get("Step") is not None and "loss" in row:
-                found["train" if "grad_norm" in row else "valid"][row["Step"]] = row["loss"]
-    return found
-
-
 def test_a_base_lcm_learns_what_can_be_foreseen_and_its_folder_holds_the_best_of_it(corpora, tmp_path):
     folder = run_training(_config(corpora, tmp_path / "run", 60))
-    valid = _metrics(tmp_path / "run")["valid"]
+    valid = losses(tmp_path / "run")["valid"]
     assert min(valid.values()) < 0.5 * valid[10] < 0.5 * 1.5 * E  # the mean alone would score E
     loaded = load_model_folder(folder)
     assert loaded.info.space == "toy" and loaded.info.facts["trained_on"] == "rotations"
@@ -93,7 +68,7 @@ def test_a_base_lcm_learns_what_can_be_foreseen_and_its_folder_holds_the_best_of
 def test_a_diffusion_model_learns_by_the_same_recipe_and_writes(family, corpora, tmp_path):
     sizes = {"model_dim": 32, "num_heads": 2, "max_len": 16, "dropout": 0.0}
     folder = run_training(_config(corpora, tmp_path / "run", 60, model=ModelSpec(family=family, fields=sizes)))
-    valid = _metrics(tmp_path / "run")["valid"]
+    valid = losses(tmp_path / "run")["valid"]
     assert min(valid.values()) < 0.8 * valid[10] < 0.8 * 1.5 * E
     model = load_model_folder(folder).model
     document = torch.tensor(Corpus(corpora[1]).concepts(0), dtype=torch.float32)
@@ -122,7 +97,7 @@ def test_the_normalizer_is_fitted_on_the_corpus_and_saved_with_the_model(corpora
 def test_the_weights_kept_are_those_of_the_lowest_validation_loss_not_the_last(corpora, tmp_path):
     wild = OptimizerConfig(warmup=50, muon_lr=30.0, adamw_lr=30.0, decay_from=1.0)  # worse with every step
     folder = run_training(_config(corpora, tmp_path / "run", 30, optimizer=wild))
-    valid = _metrics(tmp_path / "run")["valid"]
+    valid = losses(tmp_path / "run")["valid"]
     facts = load_model_folder(folder).info.facts
     assert facts["validation_loss"] == pytest.approx(valid[facts["steps"]], rel=1e-6)
     assert valid[facts["steps"]] == min(valid.values()) < valid[30]
@@ -147,7 +122,11 @@ def test_without_held_out_documents_the_last_weights_are_kept_in_half_precision_
         ({"data": DataConfig(path="nowhere")}, CorpusError, "nowhere: holds no dataset.json"),
         ({"data": {"max_len": 17}}, TrainingError, "data.max_len is 17 sentences, but the model takes 16"),
         ({"data": {"budget": 8}}, CorpusError, "max_len must be between 1 and the budget of 8 concepts a batch"),
-        ({"data": {"weight": -1.0}}, CorpusError, "weights of corpora must be over 0, but are -1.0"),
+        (
+            {"data": {"mixture": ["a=train:0"]}},
+            CorpusError,
+            "Mixture 'a=train:0': must be name=split:weight with a weight over 0",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_named_before_anything_is_written(corpora, tmp_path, changes, error, said):
@@ -159,17 +138,19 @@ def test_what_cannot_be_trained_is_named_before_anything_is_written(corpora, tmp
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("place", ["valid_path", "more"])
+@pytest.mark.parametrize("place", ["valid_path", "mixture"])
 def test_documents_of_another_space_are_refused(corpora, tmp_path, place):
-    other = str(_corpus(tmp_path / "other", 3, 3, space="elsewhere"))
-    more = {"valid_path": other} if place == "valid_path" else {"more": [CorpusConfig(path=other)]}
-    data = DataConfig(path=str(corpora[0]), budget=180, max_len=9, **more)
+    other = str(write_corpus(tmp_path / "other", 3, 3, space="elsewhere"))
+    more = {"path": str(corpora[0]), "valid_path": other}
+    if place == "mixture":
+        more = {"path": str(tmp_path), "mixture": [str(corpora[0]), "other"]}
+    data = DataConfig(budget=180, max_len=9, **more)
     with pytest.raises(CorpusError, match="holds concepts of space 'elsewhere'"):
         run_training(_config(corpora, tmp_path / "run", 10, data=data))
 
 
 def test_a_corpus_in_which_nothing_follows_anything_is_refused(corpora, tmp_path):
-    lonely = _corpus(tmp_path / "lonely", 3, 3, length=1)
+    lonely = write_corpus(tmp_path / "lonely", 3, 3, length=1)
     with pytest.raises(CorpusError, match="no document has two sentences"):
         run_training(_config(corpora, tmp_path / "run", 10, data=DataConfig(path=str(lonely))))
 
@@ -202,14 +183,17 @@ def _same_runs(one: Path, other: Path) -> bool:
     models = [load_model_folder(run / "model") for run in (one, other)]
     ours, theirs = (loaded.model.state_dict() for loaded in models)
     same = all(torch.equal(ours[name], theirs[name]) for name in ours)
-    return same and models[0].info.facts == models[1].info.facts and _metrics(one) == _metrics(other)
+    return same and models[0].info.facts == models[1].info.facts and losses(one) == losses(other)
 
 
 def test_an_interrupted_run_of_a_mixture_goes_on_with_the_losses_and_weights_of_an_unbroken_one(
     corpora, tmp_path, monkeypatch
 ):
-    more = [CorpusConfig(path=str(_corpus(tmp_path / "more", 50, 4, length=5)), weight=2.5)]
-    data = DataConfig(path=str(corpora[0]), valid_path=str(corpora[1]), more=more, budget=90, max_len=8)
+    write_corpus(tmp_path / "more", 50, 4, length=5)
+    mixture = [str(corpora[0]), "more:2.5"]
+    data = DataConfig(
+        path=str(tmp_path), mixture=mixture, valid_path=str(corpora[1]), budget=180, micro_batches=2, max_len=8
+    )
     whole, broken = (_config(corpora, tmp_path / name, 40, data=data) for name in ("whole", "broken"))
     run_training(whole)
     for unit, method, step in (
@@ -222,7 +206,7 @@ def test_an_interrupted_run_of_a_mixture_goes_on_with_the_losses_and_weights_of_
             run_training(broken)
     run_training(broken)
     assert _same_runs(tmp_path / "whole", tmp_path / "broken")
-    assert len(_metrics(tmp_path / "whole")["train"]) == 40
+    assert len(losses(tmp_path / "whole")["train"]) == 40
 
 
 def test_the_command_of_a_finished_run_given_again_changes_nothing(corpora, tmp_path):
@@ -246,9 +230,8 @@ def test_a_run_goes_on_only_with_its_own_model_and_corpora(corpora, tmp_path):
 
 def test_a_mixture_gives_each_corpus_its_share_of_the_batches_and_its_own_numbers(corpora):
     opened = [Corpus(path) for path in corpora]
-    settings = {"budget": 90, "max_len": 9, "seed": 1}
-    reader = MixtureReader(opened, [1, 3], **settings)
-    batches = [next(reader)[0] for _ in range(2000)]
+    reader = ConceptReader(opened, [1, 3], budget=180, micro_batches=2, max_len=9, seed=1)
+    batches = [batch for _ in range(1000) for batch in next(reader)]
     numbers = [batch.document_ids.tolist() for batch in batches]
     second = [min(ids) >= len(opened[0]) for ids in numbers]
     assert second == [max(ids) >= len(opened[0]) for ids in numbers]  # no batch holds both
@@ -256,18 +239,22 @@ def test_a_mixture_gives_each_corpus_its_share_of_the_batches_and_its_own_number
     for batch, of_second in zip(batches[:20], second, strict=False):
         number = int(batch.document_ids[0]) - of_second * len(opened[0])
         assert np.array_equal(batch.concepts[0, : int(batch.lengths[0])], opened[of_second].concepts(number))
-    for rank in range(2):
-        half = MixtureReader(opened, [1, 3], rank=rank, world_size=2, **settings)
-        assert [next(half)[0].document_ids.tolist() for _ in range(50)] == numbers[rank:100:2]
 
 
-def test_what_a_model_draws_depends_on_documents_seed_and_step_alone(corpora):
-    first, second = list(read_once(Corpus(corpora[0]), budget=180, max_len=9))[:2]
-    again = next(read_once(Corpus(corpora[0]), budget=180, max_len=9))
-    draws = [torch.rand(3, generator=batch_rng(*key)).tolist() for key in ((first, 2, 7), (again, 2, 7))]
-    assert draws[0] == draws[1]
-    others = [(second, 2, 7), (first, 3, 7), (first, 2, 8), (first, 2)]
-    assert all(torch.rand(3, generator=batch_rng(*key)).tolist() != draws[0] for key in others)
+def test_what_a_document_draws_depends_on_it_the_seed_and_the_step_alone(corpora):
+    def drawn(batch: ConceptBatch, *key: int) -> dict[int, list[float]]:
+        rngs = document_rngs(batch, *key)
+        return dict(
+            zip(batch.document_ids.tolist(), (torch.rand(3, generator=rng).tolist() for rng in rngs), strict=True)
+        )
+
+    batch = next(read_once(Corpus(corpora[0]), budget=180, max_len=9))
+    halves = [batch.share(index, 2) for index in range(2)]
+    assert drawn(batch, 2, 7) == drawn(halves[0], 2, 7) | drawn(halves[1], 2, 7)
+    other_rows = replace(batch, first_sentences=batch.first_sentences + 1)
+    draws = [drawn(batch, 2, 7), drawn(batch, 3, 7), drawn(batch, 2, 8), drawn(batch, 2), drawn(other_rows, 2, 7)]
+    values = [tuple(value) for each in draws for value in each.values()]
+    assert len(set(values)) == len(values)
 
 
 def _command(corpora: tuple[Path, Path], run: Path) -> list[str]:
@@ -292,7 +279,7 @@ def test_a_killed_run_goes_on_with_the_losses_and_weights_of_an_unbroken_one(cor
     assert process.wait() == -signal.SIGKILL
     subprocess.run(_command(corpora, broken), check=True, env=env, capture_output=True)
     assert _same_runs(whole, broken)
-    assert len(_metrics(whole)["train"]) == 60
+    assert len(losses(whole)["train"]) == 60
 
 
 @pytest.mark.parametrize(
@@ -300,7 +287,7 @@ def test_a_killed_run_goes_on_with_the_losses_and_weights_of_an_unbroken_one(cor
     [
         ({"trainer": {"max_step": 3}}, "there is no 'trainer.max_step'. Perhaps trainer.max_steps"),
         ({"modl": {}}, "there is no 'modl'. Perhaps model?"),
-        ({"data": {"path": "a", "more": [{"pth": "b"}]}}, "there is no 'pth'. Perhaps path"),
+        ({"data": {"pth": "b"}}, "there is no 'data.pth'. Perhaps data.path"),
         ({"trainer": {"max_steps": "abc"}}, "'trainer.max_steps': Value 'abc' of type 'str' could not be converted"),
         ({"data": {}}, "'data.path': Structured config of type `DataConfig` has missing mandatory value: path."),
     ],

@@ -16,7 +16,7 @@ from fairseq2.data.tokenizers import VocabularyInfo
 from fairseq2.nn import BatchLayout
 
 from lcm.training import SonarRunConfig, TrainerConfig, TrainingError, run_sonar
-from lcm.training.optimizers import MuonAdamW, warmup_stable_decay
+from lcm.training.optimizers import OptimizerConfig, make_optimizer
 from lcm.training.sonar_corpus import BatchConfig, TokenizedGroups, TranslationReader, read_groups
 from lcm.training.sonar_model import SonarAutoencoder, SonarModelConfig
 from lcm.training.sonar_run import TextConfig
@@ -48,31 +48,17 @@ def test_the_fast_forward_pass_is_that_of_sonar_space(autoencoder):
 
 
 def test_muon_takes_the_hidden_matrices_and_adamw_the_rest_and_both_survive_a_checkpoint(autoencoder):
-    optimizer = MuonAdamW(autoencoder, muon_lr=0.02, adamw_lr=1e-3)
+    optimizer = make_optimizer(autoencoder, OptimizerConfig(muon_lr=0.02, adamw_lr=1e-3))
     muon, adamw = optimizer.param_groups
     assert all(p.ndim == 2 and p.shape[0] != 50 for p in muon["params"])
     assert len(muon["params"]) + len(adamw["params"]) == len(list(autoencoder.parameters()))
     for p in autoencoder.parameters():
         p.grad = torch.ones_like(p)
     optimizer.step()
-    restored = MuonAdamW(autoencoder, muon_lr=1.0, adamw_lr=1.0)
+    restored = make_optimizer(autoencoder, OptimizerConfig(muon_lr=1.0, adamw_lr=1.0))
     restored.load_state_dict(optimizer.state_dict())
     assert [g["lr"] for g in restored.param_groups] == [0.02, 1e-3]
     optimizer.zero_grad()
-
-
-def test_the_schedule_warms_up_stays_and_falls_to_its_last_value():
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = warmup_stable_decay(optimizer, steps=100, warmup=10, decay_from=0.5, final=0.02)
-    rates = []
-    for _ in range(101):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert rates[0] == pytest.approx(0.1)
-    assert rates[9:51] == [1.0] * 42
-    assert rates[75] == pytest.approx(0.51)
-    assert rates[100] == pytest.approx(0.02)
 
 
 def _corpus(folder: Path) -> None:
@@ -94,7 +80,7 @@ def _command(folder: Path, run: Path) -> list[str]:
         f"valid.0.path={folder}/valid.jsonl", f"run_dir={run}", "vocabulary_size=320", "langs=[en,fr]", "model.dim=32",
         "model.heads=2", "model.ffn_dim=64", "model.encoder_layers=1", "model.decoder_layers=1", "batches.tokens=128",
         "batches.chunk=150", "batches.curriculum_steps=20", "trainer.max_steps=60", "trainer.publish_every=1",
-        "trainer.validate_every=20", "trainer.checkpoint_every=10", "trainer.bf16=false",
+        "trainer.validate_every=20", "trainer.checkpoint_every=10", "trainer.precision=float32",
     ]  # fmt: skip
 
 

@@ -1,0 +1,134 @@
+"""What fairseq2's checkpoint manager leaves to its caller: damaged checkpoints are passed over, a run may go on with another
+number of processes, and what goes wrong is told in one line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fairseq2.checkpoint import CheckpointError, StandardCheckpointManager
+from fairseq2.error import OperationalError
+from fairseq2.gang import Gangs
+
+from lcm.training.errors import TrainingError
+
+log = logging.getLogger("lcm.training")
+
+
+class Unhurried:
+    """A checkpoint manager as the validator sees it: a checkpoint that is being written gets its name only when the
+    validation of its step is over. A run that is killed in between then does both again, and no validation is missing."""
+
+    def __init__(self, manager: StandardCheckpointManager) -> None:
+        self._manager = manager
+
+    def maybe_complete_save_operation(self, *, blocking: bool = False) -> bool | None:
+        """Not now."""
+        return None
+
+    def load_scores(self) -> list[tuple[float, int]]:
+        """Of the validations before."""
+        return self._manager.load_scores()
+
+
+def newest_step(folder: Path) -> int | None:
+    """The step of the newest finished checkpoint of a run, or None."""
+    steps = [int(p.name.removeprefix("step_")) for p in (folder / "checkpoints").glob("step_*") if p.name[5:].isdigit()]
+    return max(steps, default=None)
+
+
+def make_ready(folder: Path, gangs: Gangs) -> int | None:
+    """Set damaged checkpoints aside and fit the newest sound one to this number of processes → its step, or None.
+
+    Raises TrainingError for one in shards (FSDP) that another number of processes made.
+    """
+    if gangs.root.rank == 0:
+        step = _newest_sound(folder / "checkpoints")
+        if step is not None:
+            _fit(folder / f"checkpoints/step_{step}", gangs)
+    gangs.root.barrier()
+    return newest_step(folder)
+
+
+def _newest_sound(checkpoints: Path) -> int | None:
+    while (step := newest_step(checkpoints.parent)) is not None:
+        place = checkpoints / f"step_{step}"
+        fault = _fault(place)
+        if fault is None:
+            return step
+        aside = place.with_name(f"damaged_{step}")
+        shutil.rmtree(aside, ignore_errors=True)
+        place.rename(aside)
+        before = newest_step(checkpoints.parent)
+        goes_on = "There is none before: the run starts anew." if before is None else f"Going on from step {before}."
+        log.warning("%s is damaged (%s); set aside as %s. %s", place, fault, aside.name, goes_on)
+    return None
+
+
+def _fault(place: Path) -> str | None:
+    """What is wrong with a checkpoint, by the checksums in its files; None for a sound one."""
+    for kind in ("trainer", "model", "optimizer", "data_reader"):
+        files = sorted((place / kind).rglob("*.pt"))
+        if not files:
+            return f"{kind} is missing"
+        for file in files:
+            try:
+                with zipfile.ZipFile(file) as archive:  # so torch.save writes them, with a checksum for each tensor
+                    bad = archive.testzip()
+            except (zipfile.BadZipFile, OSError, EOFError) as error:
+                return f"{file.relative_to(place)}: {error}"
+            if bad is not None:
+                return f"{file.relative_to(place)}: {bad} does not match its checksum"
+    return None
+
+
+def _fit(place: Path, gangs: Gangs) -> None:
+    """Processes that were not there take the place in the corpora, the schedule and the random state of the first."""
+    shards = len(list((place / "model").rglob("sdp_*.pt")))
+    if shards != gangs.sdp.size:
+        here = f"{shards} shards of FSDP" if shards > 1 else "the whole model"
+        raise TrainingError(
+            f"{place}: holds {here}, but the run goes on with {gangs.sdp.size}. Go on with trainer.parallel and the number of "
+            f"processes that it was started with, or start a new run from its model: init_from={place.parents[1]}"
+        )
+    for kind, name, size in (("trainer", "rank", gangs.root.size), ("data_reader", "dp", gangs.dp.size)):
+        for rank in range(1, size):
+            missing = place / kind / f"{name}_{rank:02d}.pt"
+            if not missing.exists():
+                part = missing.with_suffix(".part")
+                shutil.copyfile(place / kind / f"{name}_00.pt", part)
+                os.replace(part, missing)
+
+
+@contextmanager
+def told_plainly(folder: Path) -> Iterator[None]:
+    """A checkpoint that does not fit, and a disk that is full, are TrainingErrors of one line."""
+    try:
+        yield
+    except CheckpointError as error:
+        cause = " ".join(str(error.__cause__ or error).split())[:200]
+        raise TrainingError(
+            f"{folder / 'checkpoints'}: the run cannot go on from step {error.step_nr} ({error.kind}: {cause}). "
+            f"Give the settings that it was started with, or another run_dir."
+        ) from error
+    except (OperationalError, OSError) as error:
+        written = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(written, OSError):
+            raise
+        raise _cannot_write(folder, written) from error
+    except RuntimeError as error:  # torch's writer of files tells a full disk so
+        if "file write failed" not in str(error) and "unexpected pos" not in str(error):
+            raise
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: Path, cause: Exception) -> TrainingError:
+    step = newest_step(folder)
+    last = "There is no checkpoint yet." if step is None else f"The checkpoint of step {step} is sound."
+    reason = (cause.strerror if isinstance(cause, OSError) else None) or " ".join(str(cause).split())[:200]
+    return TrainingError(f"{folder}: cannot be written ({reason}). {last} Make room and give the same command again.")
