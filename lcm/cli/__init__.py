@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from lcm.cli import convert_released, doctor, generate, models, prepare, segment, space, tales
+from lcm.cli import convert_released, doctor, export, generate, models, prepare, push, segment, space, tales
 from lcm.errors import LCMError
 
 app = typer.Typer(
@@ -28,6 +28,8 @@ app.command()(space.roundtrip)
 app.command()(prepare.prepare)
 app.command()(generate.generate)
 app.command()(models.models)
+app.command()(export.export)
+app.command()(push.push)
 app.command()(convert_released.convert_released)
 
 
@@ -35,6 +37,7 @@ def main() -> None:
     """Run the command; an error of ours is one line on stderr and exit code 2."""
     if not sys.stderr.isatty():
         os.environ.setdefault("FAIRSEQ2_NO_PROGRESS", "1")  # its progress bars print blank lines into logs
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         app()
     except LCMError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lcm.generation.loop import GenerationError, Stopping, StopReason, continue_documents
 from lcm.languages import to_sonar
-from lcm.models import CONFIG, ConceptModel, ModelInfo, Sampler, find_model, load_model_folder
+from lcm.models import CONFIG, ConceptModel, ModelInfo, Sampler, find_model, hub_name, load_model_folder
 from lcm.segmentation import open_segmenter
 from lcm.sonar import ConceptSpace, open_space
 
@@ -129,10 +129,11 @@ def load(
     space: str | Path | ConceptSpace | None = None,
     device: str | torch.device = "cpu",
 ) -> LCM:
-    """A shipped model by name, a saved model's folder, or a training run's, ready to write.
+    """A shipped model by name, a saved model's folder, a training run's, or `hf://owner/name[@revision]`, ready to write.
 
     Its concept space is opened by the name that the model's config gives, unless `space` gives another place of it.
     Raises ModelError if there is no such model or it is damaged.
     """
     loaded = load_model_folder(find_model(name), device=device)
-    return LCM(loaded.model, loaded.info, space or loaded.info.space)
+    info = replace(loaded.info, name=hub_name(name) or loaded.info.name)
+    return LCM(loaded.model, info, space or info.space)

@@ -16,11 +16,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from lcm.models.card import CardFacts, write_card
 from lcm.models.contract import ConceptModel, ModelError
 from lcm.models.registry import configure, get_family
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 SHIPPED = Path(__file__).parent / "cards"
+HUB = "hf://"
+_DTYPES = {"F16": torch.float16, "BF16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,13 @@ class ModelInfo:
     def parameters(self) -> int:
         """How many numbers were learnt (the normalizer is not)."""
         with _open_weights(self.folder) as weights:
-            names = [name for name in weights.keys() if not name.startswith("normalizer.")]  # noqa: SIM118
-            return sum(torch.Size(weights.get_slice(name).get_shape()).numel() for name in names)
+            return sum(torch.Size(weights.get_slice(name).get_shape()).numel() for name in _learnt(weights))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights as they are stored; a loaded model is in float32."""
+        with _open_weights(self.folder) as weights:
+            return _DTYPES.get(weights.get_slice(next(_learnt(weights))).get_dtype(), torch.float32)
 
 
 @dataclass(frozen=True)
@@ -66,27 +74,37 @@ def save_model(
     """Write a model's folder; one that is there already is replaced at once, when all is written.
 
     `model` is the bare module with all its weights, not a DDP or FSDP wrapper. Weights are stored as `dtype`, the
-    normalizer always in float32. `card` is the README's text (default: a few lines made from the rest).
+    normalizer always in float32. `card` is the README's text (default: one made from the rest). Raises ModelError, with
+    nothing changed, for weights that `dtype` cannot hold and for a folder that cannot be written.
     """
     folder = Path(folder)
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    config = {"family": family, "config": asdict(model.config), "space": space, "facts": dict(facts or {})}
-    tensors = {
-        name: tensor.detach().cpu().to(torch.float32 if name.startswith("normalizer.") else dtype).contiguous()
-        for name, tensor in model.state_dict().items()
+    config: dict[str, Any] = {
+        "family": family,
+        "config": asdict(model.config),
+        "space": space,
+        "facts": dict(facts or {}),
     }
+    tensors = {name: _stored(name, tensor, dtype) for name, tensor in model.state_dict().items()}
+    if card is None:
+        about = CardFacts(
+            name=folder.name, family=family, space=space, config=config["config"], facts=config["facts"],
+            parameters=sum(tensors[name].numel() for name in _learnt(tensors)), precision=str(dtype).split(".")[-1],
+        )  # fmt: skip
+        card = write_card(about)
+    place = Path(os.path.abspath(folder))
+    part, old = (place.with_name(f".{place.name}.{os.getpid()}.{kind}") for kind in ("part", "old"))
     try:
         part.mkdir(parents=True)
         save_file(tensors, part / WEIGHTS)
         (part / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        (part / CARD).write_text(card or _default_card(folder.name, config), encoding="utf-8")
-        old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-        if folder.exists():
-            folder.rename(old)
-        part.rename(folder)
+        (part / CARD).write_text(card, encoding="utf-8")
+        if place.exists():
+            place.rename(old)
+        part.rename(place)
         shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot be written ({error.strerror}). Choose another folder.") from error
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{folder}: cannot be written ({reason}). Make room, or choose another folder.") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -134,10 +152,14 @@ def read_info(folder: str | Path) -> ModelInfo:
 
 
 def find_model(name: str | Path) -> Path:
-    """The folder of a shipped model, of a saved one, or of the newest export of a training run (RUN/model).
+    """The folder of a shipped model, of a saved one, of a training run's newest (RUN/model), or of one from the Hub.
 
-    Raises ModelError naming the shipped models.
+    `hf://owner/name[@revision]` is downloaded into the Hub's cache. Raises ModelError naming the shipped models.
     """
+    if str(name).startswith(HUB):
+        from lcm.models.sharing import download_model
+
+        return download_model(str(name))
     for folder in (Path(name), Path(name) / "model"):
         if (folder / CONFIG).is_file() or (folder / WEIGHTS).is_file():
             return folder
@@ -155,6 +177,23 @@ def shipped_models() -> Iterator[ModelInfo]:
         yield read_info(config.parent)
 
 
+def models_below(folder: str | Path) -> Iterator[Path]:
+    """What `find_model` takes for each model in a folder or under it: the run of a RUN/model, else the model's own."""
+    for place, folders, _ in os.walk(folder):
+        if _is_model(Path(place)):
+            folders.clear()
+            yield Path(place)
+            continue
+        if "model" in folders and _is_model(Path(place, "model")):
+            folders.remove("model")
+            yield Path(place)
+        folders[:] = sorted(name for name in folders if name != "checkpoints" and not name.startswith("."))
+
+
+def _is_model(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in (CONFIG, WEIGHTS))
+
+
 def _open_weights(folder: Path) -> Any:
     try:
         return safe_open(folder / WEIGHTS, framework="pt")
@@ -164,6 +203,15 @@ def _open_weights(folder: Path) -> Any:
         ) from None
 
 
-def _default_card(name: str, config: Mapping[str, Any]) -> str:
-    facts = "".join(f"- {key.replace('_', ' ')}: {value}\n" for key, value in config["facts"].items())
-    return f"# {name}\n\nA {config['family']} concept model of the space {config['space']}.\n\n{facts}".rstrip() + "\n"
+def _learnt(tensors: Any) -> Iterator[str]:
+    """Names of what was learnt: all but the normalizer's."""
+    return (name for name in tensors.keys() if not name.startswith("normalizer."))  # noqa: SIM118
+
+
+def _stored(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    tensor = tensor.detach().cpu()
+    stored = tensor.to(torch.float32 if name.startswith("normalizer.") else dtype).contiguous()
+    if not stored.isfinite().all():
+        remedy = "Store it in float32 (without --half)." if tensor.isfinite().all() else "Take an earlier checkpoint."
+        raise ModelError(f"Tensor '{name}' has values that are not finite in {str(dtype).split('.')[-1]}. {remedy}")
+    return stored
