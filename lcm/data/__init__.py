@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lcm.data.batches import ConceptBatch as ConceptBatch
     from lcm.data.corpus import Corpus as Corpus
+    from lcm.data.encoding import Marks as Marks
     from lcm.data.mixture import Part as Part
     from lcm.data.mixture import find_parts as find_parts
     from lcm.data.prefetch import Prefetched as Prefetched
@@ -13,20 +14,25 @@ if TYPE_CHECKING:
     from lcm.data.preparation import prepare as prepare
     from lcm.data.reader import ConceptReader as ConceptReader
     from lcm.data.reader import read_once as read_once
+    from lcm.data.sources import Columns as Columns
     from lcm.data.sources import CorpusError as CorpusError
     from lcm.data.sources import Document as Document
+    from lcm.data.sources import HubOptions as HubOptions
     from lcm.data.sources import read_documents as read_documents
 
 _HOMES = {
+    "Columns": "sources",
     "ConceptBatch": "batches",
     "ConceptReader": "reader",
     "Corpus": "corpus",
     "CorpusError": "sources",
     "Document": "sources",
-    "Progress": "preparation",
-    "Report": "preparation",
+    "HubOptions": "sources",
+    "Marks": "encoding",
     "Part": "mixture",
     "Prefetched": "prefetch",
+    "Progress": "preparation",
+    "Report": "preparation",
     "find_parts": "mixture",
     "prepare": "preparation",
     "read_documents": "sources",

@@ -1,24 +1,24 @@
-"""From documents to a corpus: segment, encode, write shards. What was finished before an interruption is kept."""
+"""From documents to a corpus: cut into shards, have them made, list them. What was finished before is kept."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
-from lcm.data.shards import DATASET, Encoded, Manifest, Settings, Shard, is_whole, write_shard
-from lcm.data.sources import CorpusError, Document, read_documents
+from lcm.data.encoding import Marks
+from lcm.data.executors import Executor, Here
+from lcm.data.ledger import Ledger
+from lcm.data.making import Made, Task
+from lcm.data.shards import Settings, Shard
+from lcm.data.sources import Columns, CorpusError, Document, HubOptions, read_documents, recorded_encoder
 from lcm.languages import to_sonar
-from lcm.segmentation import Segmenter, open_segmenter
-from lcm.sonar import END_OF_TEXT, ConceptSpace
-
-_CHUNK = 2048  # sentences encoded between two reports of progress
+from lcm.segmentation import open_segmenter
+from lcm.sonar import ConceptSpace
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Progress:
     """How far a preparation is."""
 
     documents: float
-    """Done; those of the shard in work count by the share of its sentences that are encoded."""
+    """Done; those of shards in work count by the share of their sentences that are encoded."""
     total: int
     encoded: int
     """Sentences that this run put through the encoder."""
@@ -38,7 +38,7 @@ class Report:
 
     documents: int
     sentences: int
-    """In the whole corpus, the ends of text included."""
+    """In all shards of this run, the ends of text included."""
     shards: int
     kept: int
     """Shards that were finished before."""
@@ -48,148 +48,155 @@ class Report:
     """Of this run."""
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What a first look at all documents finds."""
+
+    documents: int
+    langs: dict[str, str]
+    """Language → where it is first used."""
+    dims: dict[int, str]
+    """E of vectors that came along → where they first have it."""
+
+
+def survey(documents: Iterable[Document]) -> Survey:
+    """Look at every document once, so that a bad row is told before anything is encoded."""
+    number, langs, dims = 0, dict[str, str](), dict[int, str]()
+    for number, document in enumerate(documents, 1):
+        for passage in document.passages:
+            langs.setdefault(passage.lang, document.place)
+            if passage.concepts is not None:
+                dims.setdefault(passage.concepts.shape[1], document.place)
+    return Survey(number, langs, dims)
+
+
 def prepare(
     source: str | Path,
     output: str | Path,
     space: ConceptSpace,
     *,
     lang: str = "en",
+    target_lang: str | None = None,
+    columns: Columns = Columns(),
+    hub: HubOptions = HubOptions(),
+    marks: Marks = Marks(),
     limit: int | None = None,
     shard_size: int = 2000,
     cap: int = 200,
+    part: int = 0,
+    parts: int = 1,
+    executor: Executor | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Report:
-    """Prepare the documents of `source` into the folder `output`, in shards of `shard_size` documents.
+    """Prepare the documents of `source` (see read_documents) into the folder `output`, in shards of `shard_size` documents.
 
     The same call again goes on after an interruption: a shard stays if its checksum and its source documents are the
     same, and is made again otherwise. All documents are read once before the first is encoded, so that a bad row is told
-    at once. Raises CorpusError naming file and row; a shard is there whole or not at all.
+    at once. `executor` says where shards are made; in this process, with `space`, by default. Of several jobs that share
+    a folder, each with its own `part` of `parts`, each makes every parts-th shard; a last call without them, which finds
+    the shards made, completes the corpus. Raises CorpusError naming file and row; a shard is there whole or not at all.
     """
-    source, folder, start = Path(source), Path(output), time.monotonic()
-    for name, value in (("limit", limit), ("shard_size", shard_size), ("cap", cap)):
+    folder, start = Path(output), time.monotonic()
+    for name, value in (("limit", limit), ("shard_size", shard_size), ("cap", cap), ("parts", parts)):
         if value is not None and value < 1:
             raise CorpusError(f"{name} must be at least 1, but is {value}.")
-    segmenter = open_segmenter(cap=cap)
-    name, _, version = segmenter.name.rpartition("-")
-    settings = Settings(space.name, space.dim, name, version, cap, space.encoder_checksum)
-    total = _check(read_documents(source, lang=lang, limit=limit), space)
-    shards = _shards_before(folder, settings, shard_size)
-
-    names: list[str] = []
-    done = encoded = kept = 0
-
-    def report(sentences: int, share: float) -> None:
-        nonlocal encoded
-        encoded += sentences
-        on_progress(Progress(done + share * len(part), total, encoded))
-
-    documents = read_documents(source, lang=lang, limit=limit)
-    while part := list(islice(documents, shard_size)):
-        names.append(f"shard-{len(names):05d}.arrow")
-        path = folder / names[-1]
-        digest = hashlib.sha256(b"".join(document.digest for document in part)).hexdigest()
-        if (before := shards.get(path.name)) and before.source == digest and is_whole(path, before):
-            kept += 1
-        else:
-            shards[path.name] = write_shard(path, encode_documents(part, segmenter, space, report), settings, digest)
-            Manifest(settings, shard_size, False, tuple(shards[name] for name in sorted(shards))).write(folder)
-        report(0, 1)
-        done += len(part)
-    for name in shards.keys() - set(names):
-        (folder / name).unlink(missing_ok=True)  # left from a longer source
-    made = tuple(shards[name] for name in names)
-    Manifest(settings, shard_size, True, made).write(folder)
-    return Report(done, sum(shard.sentences for shard in made), len(made), kept, encoded, time.monotonic() - start)
-
-
-def encode_documents(
-    documents: Sequence[Document],
-    segmenter: Segmenter,
-    space: ConceptSpace,
-    report: Callable[[int, float], None] = lambda sentences, share: None,
-) -> list[Encoded]:
-    """Documents with their concepts, the end of text after the last sentence of each.
-
-    A sentence that several documents hold in one language is encoded once. `report` is told, now and then, how many
-    sentences have been encoded since, and what share of all is done.
-    """
-
-    def split(text: str, lang: str) -> list[str]:
-        return [sentence.text for sentence in segmenter.split(text, lang)]
-
-    texts = [document.sentences(split) for document in documents]
-    known: defaultdict[str, dict[str, int]] = defaultdict(dict)  # language → sentence → row of its table
-    for document, sentences in zip(documents, texts, strict=True):
-        for sentence in sentences:
-            known[document.lang].setdefault(sentence, len(known[document.lang]))
-    tables = {lang: np.empty((len(rows), space.dim), np.float16) for lang, rows in known.items()}
-    number, encoded = sum(map(len, known.values())), 0
-    for lang, rows in known.items():
-        by_length = sorted(rows, key=len)  # batches of like length, so that little is padded
-        for start in range(0, len(by_length), _CHUNK):
-            portion = by_length[start : start + _CHUNK]
-            with np.errstate(over="ignore"):  # told below, with its place
-                tables[lang][[rows[sentence] for sentence in portion]] = space.encode(portion, lang).cpu().numpy()
-            encoded += len(portion)
-            report(len(portion), encoded / number)
-    end = space.end_of_text.cpu().numpy().astype(np.float16)[None]
-    result = []
-    for document, sentences in zip(documents, texts, strict=True):
-        places = [known[document.lang][sentence] for sentence in sentences]
-        concepts = np.concatenate([tables[document.lang][places], end])
-        if not np.isfinite(concepts).all():
-            bad = int(np.flatnonzero(~np.isfinite(concepts).all(1))[0])
-            raise CorpusError(
-                f"{document.place}: the concept of sentence {bad} is not finite in float16, so space '{space.name}' cannot "
-                f"take it. Remove the sentence."
-            )
-        result.append(Encoded(document.id, document.lang, [*sentences, END_OF_TEXT], concepts))
-    return result
-
-
-def _check(documents: Iterable[Document], space: ConceptSpace) -> int:
-    """How many documents there are; CorpusError for a language that the space does not speak, and for none."""
-    spoken = {*space.languages}
-    total = 0
-    for total, document in enumerate(documents, 1):
-        if to_sonar(document.lang) not in spoken:
-            raise CorpusError(
-                f"{document.place}: is in '{document.lang}', which space '{space.name}' does not speak. "
-                f"Remove it, or choose another space."
-            )
-    if not total:
-        raise CorpusError("There are no documents to prepare.")
-    return total
-
-
-def _shards_before(folder: Path, settings: Settings, shard_size: int) -> dict[str, Shard]:
-    """What an interrupted or earlier run left in the folder, which is made if it is not there."""
-    if (folder / DATASET).is_file():
-        before = Manifest.read(folder)
-        _check_encoder(folder, before.settings, settings)
-        for name, here, there in (
-            *((name, getattr(before.settings, name), getattr(settings, name)) for name in vars(settings)),
-            ("shard_size", before.shard_size, shard_size),
-        ):
-            if here != there:
-                raise CorpusError(
-                    f"{folder}: holds a corpus with {name} = {here}, but {there} is asked for. Choose another folder, or delete it."
-                )
-        return {shard.file: shard for shard in before.shards}
+    if not 0 <= part < parts:
+        raise CorpusError(f"part must be between 0 and {parts - 1}, one less than parts, but is {part}.")
+    if not columns.pairs and (target_lang or marks.target_prefix or marks.target_suffix):
+        raise CorpusError("A target's language or marks are given, but no target. Name the column: --target-column.")
+    read = partial(
+        read_documents, source, lang=lang, target_lang=target_lang, columns=columns, hub=hub, limit=limit,
+        wanted=None if parts == 1 else lambda number: number // shard_size % parts == part,
+    )  # fmt: skip
+    encoder = space.encoder_checksum
+    if columns.vectors:
+        encoder = recorded_encoder(source, space.name, encoder)
+    segmenter, _, version = open_segmenter(cap=cap).name.rpartition("-")
+    settings = Settings(space.name, space.dim, segmenter, version, cap, encoder)
+    found = survey(read())
+    _check(found, space, parts)
+    ledger = Ledger(folder, settings, shard_size, part, parts)
+    tasks = _tasks(read(), folder, settings, marks, ledger, shard_size, part, parts)
+    tally = _Tally(found.documents, on_progress)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise CorpusError(f"{folder}: is neither empty nor a prepared corpus. Choose another folder.")
-        Manifest(settings, shard_size, False, ()).write(folder)
-    except OSError as error:
-        raise CorpusError(f"{folder}: cannot be made or written ({error.strerror}). Choose another folder.") from None
-    return {}
+        for made in (executor or Here(space)).run(tasks, tally.report):
+            if not made.kept:
+                ledger.enter(made.shard)
+            tally.finish(made)
+    finally:
+        if parts == 1:
+            for torn in folder.glob(".shard-*.part"):
+                torn.unlink()  # of a process that was killed
+    shards = tally.shards
+    if parts == 1:
+        ledger.close(shards)
+    sentences = sum(shard.sentences for shard in shards)
+    return Report(found.documents, sentences, len(shards), tally.kept, tally.encoded, time.monotonic() - start)
 
 
-def _check_encoder(folder: Path, before: Settings, now: Settings) -> None:
-    if before.space == now.space and before.encoder != now.encoder:
-        was, here = (settings.encoder[:12] or "not known" for settings in (before, now))
-        raise CorpusError(
-            f"{folder}: holds concepts of another encoder named '{now.space}' (its checksum is {was}, here {here}). "
-            f"Choose another folder, or delete it."
-        )
+def _check(found: Survey, space: ConceptSpace, parts: int) -> None:
+    if not found.documents and parts == 1:
+        raise CorpusError("There are no documents to prepare.")
+    for lang, place in found.langs.items():
+        if to_sonar(lang) not in space.languages:
+            raise CorpusError(
+                f"{place}: is in '{lang}', which space '{space.name}' does not speak. Remove it, or choose another space."
+            )
+    for dim, place in found.dims.items():
+        if dim != space.dim:
+            raise CorpusError(
+                f"{place}: its vectors have E = {dim}, but space '{space.name}' has E = {space.dim}. "
+                f"Choose the space that they were made in: --space"
+            )
+
+
+def _tasks(
+    documents: Iterator[Document],
+    folder: Path,
+    settings: Settings,
+    marks: Marks,
+    ledger: Ledger,
+    shard_size: int,
+    part: int,
+    parts: int,
+) -> Iterator[Task]:
+    number = part
+    while own := tuple(islice(documents, shard_size)):
+        path = folder / f"shard-{number:05d}.arrow"
+        digest = hashlib.sha256(marks.digest + b"".join(document.digest for document in own)).hexdigest()
+        yield Task(path, own, settings, marks, digest, ledger.before(path.name, digest))
+        number += parts
+
+
+@dataclass
+class _Tally:
+    """What is done so far, of shards that are made side by side."""
+
+    total: int
+    on_progress: Callable[[Progress], None]
+    done: int = 0
+    encoded: int = 0
+    kept: int = 0
+    _made: dict[str, Shard] = field(default_factory=dict)
+    _in_work: dict[str, float] = field(default_factory=dict)
+    """Documents' worth of each shard that is not finished."""
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """In the order of their numbers."""
+        return tuple(self._made[name] for name in sorted(self._made, key=lambda name: (len(name), name)))
+
+    def report(self, task: Task, sentences: int, share: float) -> None:
+        self.encoded += sentences
+        self._in_work[task.path.name] = share * len(task.documents)
+        self._tell()
+
+    def finish(self, made: Made) -> None:
+        self._made[made.shard.file] = made.shard
+        self._in_work.pop(made.shard.file, None)
+        self.done += made.shard.documents
+        self.kept += made.kept
+        self._tell()
+
+    def _tell(self) -> None:
+        self.on_progress(Progress(self.done + sum(self._in_work.values()), self.total, self.encoded))

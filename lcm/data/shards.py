@@ -71,20 +71,23 @@ class Manifest:
     """False while the preparation is not finished."""
     shards: tuple[Shard, ...]
 
-    def write(self, folder: Path, name: str = DATASET) -> None:
+    def write(self, folder: Path) -> None:
         """Replace the folder's `dataset.json` at once."""
-        part = folder / f".{name}.part"
+        part = folder / f".{DATASET}.{uuid4().hex[:8]}.part"
         try:
             part.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-            os.replace(part, folder / name)
+            os.replace(part, folder / DATASET)
         except OSError as error:
+            raise CorpusError(
+                f"{folder / DATASET}: cannot be written ({error.strerror}). Make room and go on."
+            ) from error
+        finally:
             part.unlink(missing_ok=True)
-            raise CorpusError(f"{folder / name}: cannot be written ({error.strerror}). Make room and go on.") from error
 
     @classmethod
-    def read(cls, folder: Path, name: str = DATASET) -> Manifest:
+    def read(cls, folder: Path) -> Manifest:
         """Raises CorpusError if there is none or it cannot be understood."""
-        path = folder / name
+        path = folder / DATASET
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             shards = tuple(Shard(**shard) for shard in content.pop("shards"))
