@@ -16,7 +16,9 @@ def generate(
     text: Annotated[str, typer.Argument(metavar="TEXT|-", help="What to continue; - reads standard input.")],
     model: Annotated[
         str | None,
-        typer.Option(help="A model's name (see lcm models), its folder, or a run's [default: the best shipped]."),
+        typer.Option(
+            help="A model's name (see lcm models), its folder, a run's, or hf://owner/name [default: the best shipped]."
+        ),
     ] = None,
     sentences: Annotated[int, typer.Option(min=1, help="The most sentences to write.")] = 8,
     min_sentences: Annotated[int, typer.Option(min=0, help="Write so many before an ending is looked for.")] = 1,
