@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from lcm.cli import convert_released, doctor, export, generate, models, prepare, push, segment, space, tales
+from lcm.cli import convert_released, doctor, export, generate, models, prepare, push, segment, space, tales, train
 from lcm.errors import LCMError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command()(space.encode)
 app.command()(space.decode)
 app.command()(space.roundtrip)
 app.command()(prepare.prepare)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(train.train)
 app.command()(generate.generate)
 app.command()(models.models)
 app.command()(export.export)

@@ -108,7 +108,7 @@ def run_training(config: TrainConfig) -> Path:
     wrapped = wrap_for_gangs(model.to(gangs.device), gangs, recompute=config.trainer.recompute)
     save = partial(_save, folder / "model", model, config, corpora[0].settings.space)
     best = _best_so_far(folder / "model") if started else math.inf
-    optimizer = make_optimizer(wrapped, config.optimizer)
+    optimizer = make_optimizer(wrapped, config.optimizer, float32=config.trainer.precision == "float32")
     job = Job(
         model=wrapped,
         unit=ConceptTrainUnit(wrapped, diffusion=model.samples, seed=seed),
@@ -119,7 +119,7 @@ def run_training(config: TrainConfig) -> Path:
         valid=(ConceptValidUnit(model, seed=seed, best=best, on_best=save), ListReader(batches)) if batches else None,
         on_finished=partial(save, None),
     )
-    train(job, config.trainer, folder)
+    train(job, config, folder)
     log.info('The model is in %s: lcm generate "…" --model %s', folder / "model", folder)
     return folder / "model"
 
@@ -218,7 +218,19 @@ def _save(folder: Path, model: ConceptModel, config: TrainConfig, space: str, lo
     if loss is not None:
         facts["validation_loss"] = loss
     dtype = torch.float16 if config.model.half else torch.float32
-    save_model(folder, model, family=config.model.family, space=space, facts=facts, dtype=dtype)
+    save_model(folder, _bare(model, config.model), family=config.model.family, space=space, facts=facts, dtype=dtype)
+
+
+def _bare(model: ConceptModel, spec: ModelSpec) -> ConceptModel:
+    """The same weights, gathered already, in a model that nothing wraps: `state_dict` of one under FSDP2 gives shards."""
+    tensors = {
+        name.replace("_checkpoint_wrapped_module.", ""): tensor.detach()
+        for name, tensor in (*model.named_parameters(), *model.named_buffers())
+    }
+    with torch.device("meta"):
+        bare = create_model(spec.family, spec.architecture, **vars(model.config))
+    bare.load_state_dict({name: tensors[name] for name in bare.state_dict()}, assign=True)
+    return bare
 
 
 def _best_so_far(folder: Path) -> float:

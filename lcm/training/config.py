@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
 import hydra
+from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
@@ -37,8 +38,12 @@ def to_config(kind: type[ConfigT], composed: DictConfig | dict[str, Any]) -> Con
 def recipe(name: str, kind: type[ConfigT]) -> Callable[[Callable[[ConfigT], object]], Callable[[], None]]:
     """Make a program of a job: configs/<name>.yaml, composed by Hydra with the command line, is given to it as a `kind`.
 
+    Its defaults list begins with `<name>_fields`: every field of `kind`, so that the file holds what differs alone.
+
     What a user can mend, a wrong override or an LCMError of the job, is one line on stderr, and the exit code 2.
     """
+
+    ConfigStore.instance().store(name=f"{name}_fields", node=_all_fields(kind))
 
     def decorate(job: Callable[[ConfigT], object]) -> Callable[[], None]:
         @hydra.main(version_base="1.3", config_path=str(configs_folder()), config_name=name)
@@ -87,6 +92,13 @@ def _explain(kind: type, error: OmegaConfBaseException) -> str:
     names = [field.name for field in fields(kind)]
     near = get_close_matches(key, names) or names
     return f"Configuration: there is no '{place}'. Perhaps {' or '.join('.'.join([*parents, name]) for name in near)}?"
+
+
+def _all_fields(kind: type) -> dict[str, Any]:
+    """A config's fields with their defaults, those inside it too; ??? where there is none."""
+    schema = OmegaConf.structured(kind)
+    _unlock(schema)
+    return cast(dict[str, Any], OmegaConf.to_container(schema))
 
 
 def _unlock(node: Any) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Muon, Optimizer, _muon
 from torch.optim.lr_scheduler import LambdaLR
 
 from lcm.errors import LCMError
@@ -155,8 +156,32 @@ class Averaged(Joined):
         super().load_state_dict(parts)
 
 
-def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Joined:
-    """The optimiser of a model's parameters that are trained; the model is wrapped for its gang already.
+class Float32Muon(Muon):
+    """torch's Muon, which orthogonalizes in bfloat16, with that in float32: rounding that depends on how a batch is shared
+    out among processes stays as small as everywhere else."""
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step."""
+        with patch.object(_muon, "_zeropower_via_newtonschulz", _orthogonalize):
+            return super().step(closure)
+
+
+def _orthogonalize(x: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
+    """Newton–Schulz: the singular values of x [m, n] are driven to about 1."""
+    a, b, c = coefficients
+    tall = x.size(0) > x.size(1)
+    y = x.T if tall else x
+    y = y / y.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = y @ y.T
+        y = torch.addmm(y, torch.addmm(gram, gram, gram, beta=b, alpha=c), y, beta=a)
+    return y.T if tall else y
+
+
+def make_optimizer(model: nn.Module, config: OptimizerConfig, *, float32: bool = True) -> Joined:
+    """The optimiser of a model's parameters that are trained; the model is wrapped for its gang already. `float32`: the whole
+    run is in it, and Muon too; else Muon orthogonalizes in bfloat16, in less time.
 
     With Muon (https://kellerjordan.github.io/posts/muon), embeddings, biases, norms, and an output projection that is tied to
     an embedding are AdamW's.
@@ -168,7 +193,8 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Joined:
     decay = config.weight_decay
     parts: dict[str, Optimizer] = {}
     if hidden:
-        parts["muon"] = Muon(hidden, lr=config.muon_lr, momentum=0.95, weight_decay=decay)
+        muon = Float32Muon if float32 else Muon
+        parts["muon"] = muon(hidden, lr=config.muon_lr, momentum=0.95, weight_decay=decay)
     if others := [p for p in used if id(p) not in chosen]:
         first, second = config.betas
         parts["adamw"] = AdamW(others, lr=config.adamw_lr, betas=(first, second), eps=config.eps, weight_decay=decay)

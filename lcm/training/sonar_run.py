@@ -123,7 +123,7 @@ def run_sonar(config: SonarRunConfig) -> Path:
         langs, config.batches, seed=config.trainer.seed, rank=gangs.dp.rank, world_size=gangs.dp.size,
     )  # fmt: skip
     steps = config.trainer.max_steps
-    optimizer = make_optimizer(wrapped, config.optimizer)
+    optimizer = make_optimizer(wrapped, config.optimizer, float32=config.trainer.precision == "float32")
     job = Job(
         model=wrapped,
         unit=SonarTrainUnit(
@@ -140,7 +140,7 @@ def run_sonar(config: SonarRunConfig) -> Path:
         ),
         metrics=("loss", "bleu", "exact"),
     )  # fmt: skip
-    train(job, config.trainer, folder)
+    train(job, config, folder)
     space = folder / "space"
     if gangs.root.rank == 0:
         save_space(

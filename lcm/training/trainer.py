@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from fairseq2.checkpoint import NOOP_HG_EXPORTER, StandardCheckpointManager
@@ -43,8 +43,12 @@ from torch.optim.lr_scheduler import LRScheduler
 from lcm.training.averaging import AveragedFacade
 from lcm.training.checkpoints import Unhurried, make_ready, told_plainly
 from lcm.training.errors import TrainingError
+from lcm.training.live import LiveLine
 from lcm.training.optimizers import Averaged
+from lcm.training.records import describe_run
 from lcm.training.stopping import StoppingUnit
+from lcm.training.summary import write_summary
+from lcm.training.tracking import wandb_recorder
 
 log = logging.getLogger("lcm.training")
 
@@ -147,11 +151,21 @@ class Job:
     """Called on every process after the last step, the weights whole and averaged; not if a validation has seen them."""
 
 
-def train(job: Job, config: TrainerConfig, folder: Path, recorders: Sequence[MetricRecorder] = ()) -> None:
-    """Train to `config.max_steps`, going on from what `folder` holds. `recorders` are told what is published, on rank 0.
+class RunConfig(Protocol):
+    """A run's whole configuration, a dataclass."""
 
+    @property
+    def trainer(self) -> TrainerConfig:
+        """This part of it."""
+
+
+def train(job: Job, run: RunConfig, folder: Path) -> None:
+    """Train to `trainer.max_steps`, going on from what `folder` holds.
+
+    The folder gets checkpoints, metrics, the record of the run (run.json, config.yaml) and its summary (summary.md, loss.png).
     Raises TrainingError, of one line, for all that a user can mend.
     """
+    config, first = run.trainer, job.gangs.root.rank == 0
     with told_plainly(folder):
         last = make_ready(folder, job.gangs)
         resolver = get_dependency_resolver()
@@ -168,7 +182,10 @@ def train(job: Job, config: TrainerConfig, folder: Path, recorders: Sequence[Met
             log.info("The run has its %d steps already; trainer.max_steps makes it longer.", last)
             _finish_again(job, manager, facade, last)
             return
-        recorder = _recorder(job, folder, files, recorders)
+        recorder: MetricRecorder = CompositeMetricRecorder([])
+        if first:
+            describe_run(folder, run)
+            recorder = _recorder(job, run, folder, files)
         watched = StoppingUnit(job.unit, config.max_steps, job.gangs.root)
         trainer = _make_trainer(job, config, watched, manager, recorder)
 
@@ -186,6 +203,9 @@ def train(job: Job, config: TrainerConfig, folder: Path, recorders: Sequence[Met
                 pass
             finally:
                 trainer.close()
+                recorder.close()
+        if first:
+            write_summary(folder)
 
 
 def _finish_again(job: Job, manager: StandardCheckpointManager, facade: DataParallelFacade, step: int) -> None:
@@ -231,13 +251,14 @@ def _descriptors(job: Job) -> list[MetricDescriptor]:
     return [MetricDescriptor(name, name, i, formatter=_short) for i, name in enumerate(job.metrics)]
 
 
-def _recorder(job: Job, folder: Path, files: FileSystem, recorders: Sequence[MetricRecorder]) -> MetricRecorder:
-    if job.gangs.root.rank != 0:
-        return CompositeMetricRecorder([])
+def _recorder(job: Job, run: RunConfig, folder: Path, files: FileSystem) -> MetricRecorder:
     known = MetricDescriptorRegistry(_descriptors(job))
-    return CompositeMetricRecorder(
-        [JsonlMetricRecorder(folder, files, known), TensorBoardRecorder(folder, known), *recorders]
-    )
+    recorders: list[MetricRecorder] = [
+        JsonlMetricRecorder(folder, files, known), TensorBoardRecorder(folder, known), LiveLine(run.trainer.max_steps)
+    ]  # fmt: skip
+    if run.trainer.wandb:
+        recorders.append(wandb_recorder(folder, run, known, project=run.trainer.wandb))
+    return CompositeMetricRecorder(recorders)
 
 
 def _short(value: object) -> str:
