@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from lcm.data.preparation import Progress as Progress
     from lcm.data.preparation import Report as Report
     from lcm.data.preparation import prepare as prepare
+    from lcm.data.prepare_run import ExecutorKind as ExecutorKind
+    from lcm.data.prepare_run import PrepareConfig as PrepareConfig
+    from lcm.data.prepare_run import run_preparation as run_preparation
     from lcm.data.reader import ConceptReader as ConceptReader
     from lcm.data.reader import read_once as read_once
     from lcm.data.sources import Columns as Columns
@@ -27,16 +30,19 @@ _HOMES = {
     "Corpus": "corpus",
     "CorpusError": "sources",
     "Document": "sources",
+    "ExecutorKind": "prepare_run",
     "HubOptions": "sources",
     "Marks": "encoding",
     "Part": "mixture",
     "Prefetched": "prefetch",
+    "PrepareConfig": "prepare_run",
     "Progress": "preparation",
     "Report": "preparation",
     "find_parts": "mixture",
     "prepare": "preparation",
     "read_documents": "sources",
     "read_once": "reader",
+    "run_preparation": "prepare_run",
 }
 __all__ = list(_HOMES)
 

@@ -45,7 +45,7 @@ class Report:
     encoded: int
     """Sentences that this run put through the encoder: those repeated within a shard go once."""
     seconds: float
-    """Of this run."""
+    """Of the making of shards; reading everything once and opening the space came before."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def survey(documents: Iterable[Document]) -> Survey:
 def prepare(
     source: str | Path,
     output: str | Path,
-    space: ConceptSpace,
+    space: ConceptSpace | Callable[[], ConceptSpace],
     *,
     lang: str = "en",
     target_lang: str | None = None,
@@ -92,11 +92,11 @@ def prepare(
 
     The same call again goes on after an interruption: a shard stays if its checksum and its source documents are the
     same, and is made again otherwise. All documents are read once before the first is encoded, so that a bad row is told
-    at once. `executor` says where shards are made; in this process, with `space`, by default. Of several jobs that share
+    at once; if `space` is a function, it is opened only then. `executor` says where shards are made; in this process, with `space`, by default. Of several jobs that share
     a folder, each with its own `part` of `parts`, each makes every parts-th shard; a last call without them, which finds
     the shards made, completes the corpus. Raises CorpusError naming file and row; a shard is there whole or not at all.
     """
-    folder, start = Path(output), time.monotonic()
+    folder = Path(output)
     for name, value in (("limit", limit), ("shard_size", shard_size), ("cap", cap), ("parts", parts)):
         if value is not None and value < 1:
             raise CorpusError(f"{name} must be at least 1, but is {value}.")
@@ -108,16 +108,17 @@ def prepare(
         read_documents, source, lang=lang, target_lang=target_lang, columns=columns, hub=hub, limit=limit,
         wanted=None if parts == 1 else lambda number: number // shard_size % parts == part,
     )  # fmt: skip
+    found = survey(read())
+    space = space() if callable(space) else space
+    _check(found, space, parts)
     encoder = space.encoder_checksum
     if columns.vectors:
         encoder = recorded_encoder(source, space.name, encoder)
     segmenter, _, version = open_segmenter(cap=cap).name.rpartition("-")
     settings = Settings(space.name, space.dim, segmenter, version, cap, encoder)
-    found = survey(read())
-    _check(found, space, parts)
     ledger = Ledger(folder, settings, shard_size, part, parts)
     tasks = _tasks(read(), folder, settings, marks, ledger, shard_size, part, parts)
-    tally = _Tally(found.documents, on_progress)
+    tally, start = _Tally(found.documents, on_progress), time.monotonic()
     try:
         for made in (executor or Here(space)).run(tasks, tally.report):
             if not made.kept:
