@@ -3,6 +3,7 @@ number of processes, and what goes wrong is told in one line."""
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -12,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fairseq2.checkpoint import CheckpointError, StandardCheckpointManager
-from fairseq2.error import OperationalError
 from fairseq2.gang import Gangs
 
+from lcm.errors import LCMError
 from lcm.training.errors import TrainingError
 
 log = logging.getLogger("lcm.training")
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 
 
 class Unhurried:
@@ -110,25 +113,32 @@ def told_plainly(folder: Path) -> Iterator[None]:
     """A checkpoint that does not fit, and a disk that is full, are TrainingErrors of one line."""
     try:
         yield
-    except CheckpointError as error:
-        cause = " ".join(str(error.__cause__ or error).split())[:200]
+    except LCMError:
+        raise
+    except Exception as error:
+        if (cause := _refused(error)) is not None:
+            raise _cannot_write(folder, cause) from error
+        if not isinstance(error, CheckpointError):
+            raise
+        reason = " ".join(str(error.__cause__ or error).split())[:200]
         raise TrainingError(
-            f"{folder / 'checkpoints'}: the run cannot go on from step {error.step_nr} ({error.kind}: {cause}). "
+            f"{folder / 'checkpoints'}: the run cannot go on from step {error.step_nr} ({error.kind}: {reason}). "
             f"Give the settings that it was started with, or another run_dir."
         ) from error
-    except (OperationalError, OSError) as error:
-        written = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(written, OSError):
-            raise
-        raise _cannot_write(folder, written) from error
-    except RuntimeError as error:  # torch's writer of files tells a full disk so
-        if "file write failed" not in str(error) and "unexpected pos" not in str(error):
-            raise
-        raise _cannot_write(folder, error) from error
 
 
-def _cannot_write(folder: Path, cause: Exception) -> TrainingError:
+def _refused(error: BaseException | None) -> OSError | None:
+    """That the disk took no more, somewhere behind an error: fairseq2 and torch tell it in several ways."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _cannot_write(folder: Path, cause: OSError) -> TrainingError:
     step = newest_step(folder)
     last = "There is no checkpoint yet." if step is None else f"The checkpoint of step {step} is sound."
-    reason = (cause.strerror if isinstance(cause, OSError) else None) or " ".join(str(cause).split())[:200]
-    return TrainingError(f"{folder}: cannot be written ({reason}). {last} Make room and give the same command again.")
+    return TrainingError(
+        f"{folder}: cannot be written ({cause.strerror}). {last} Make room and give the same command again."
+    )

@@ -94,7 +94,7 @@ def run_training(config: TrainConfig) -> Path:
         )
     if config.trainer.keep_best and not held_out:
         raise TrainingError("trainer.keep_best needs held-out documents: give data.valid_path, or set it to 0.")
-    gangs = create_gangs(config.trainer.parallel)
+    gangs = create_gangs(config.trainer.parallel, config.trainer.precision)
     weights = [part.weight for part in parts]
     reader = _make_reader(corpora, weights, config, gangs)
     batches = _valid_batches(held_out, data, gangs)

@@ -23,13 +23,15 @@ from lcm.models import ConceptModel, checkpoint_layers, shard_layers
 from lcm.training.errors import TrainingError
 
 
-def create_gangs(parallel: str = "ddp") -> Gangs:
+def create_gangs(parallel: str = "ddp", precision: str = "float32") -> Gangs:
     """One process alone, or those that torchrun or SLURM started (NCCL on CUDA, gloo on CPU).
 
-    Raises TrainingError where they cannot find each other, such as for a port in use.
+    Raises TrainingError where they cannot find each other, such as for a port in use, or cannot compute in `precision`.
     """
     _follow_slurm()
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if torch.cuda.is_available() else CPU
+    if precision == "fp16" and device == CPU:
+        raise TrainingError("trainer.precision=fp16 needs a GPU. Use bf16, or float32.")
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         return create_fake_gangs(device)
     try:

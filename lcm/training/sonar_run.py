@@ -91,7 +91,7 @@ def run_sonar(config: SonarRunConfig) -> Path:
     """Train, going on from what `run_dir` holds; the folder of the finished space, for `lcm.open_space`."""
     if not config.train_encoder and (config.init_from is None or config.new_vocabulary):
         raise TrainingError("train_encoder=false needs a trained encoder: give init_from, and keep its vocabulary.")
-    gangs = create_gangs()
+    gangs = create_gangs(config.trainer.parallel, config.trainer.precision)
     folder = Path(config.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     langs = [to_sonar(code) for code in config.langs]

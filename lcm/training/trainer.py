@@ -221,8 +221,6 @@ def _make_trainer(
     job: Job, config: TrainerConfig, unit: StoppingUnit, manager: StandardCheckpointManager, recorder: MetricRecorder
 ) -> Trainer:
     gangs, dtype = job.gangs, _DTYPES[config.precision]
-    if dtype == torch.float16 and gangs.device.type == "cpu":
-        raise TrainingError("trainer.precision=fp16 needs a GPU. Use bf16, or float32.")
     common: dict[str, Any] = dict(
         gangs=gangs, amp=dtype != torch.float32, amp_dtype=dtype, metric_recorder=recorder, profiler=NOOP_PROFILER,
         device_stat_tracker=NOOP_DEVICE_STAT_TRACKER, wall_watch=Stopwatch(), progress_reporter=NOOP_PROGRESS_REPORTER,
