@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from lcm.cli import convert_released, doctor, export, generate, models, prepare, push, segment, space, tales, train
+from lcm.cli import (
+    convert_released,
+    corpora,
+    doctor,
+    export,
+    generate,
+    models,
+    prepare,
+    push,
+    segment,
+    space,
+    tales,
+    train,
+)
 from lcm.errors import LCMError
 
 app = typer.Typer(
@@ -26,6 +39,9 @@ app.command()(space.encode)
 app.command()(space.decode)
 app.command()(space.roundtrip)
 app.command()(prepare.prepare)
+app.command()(corpora.inspect)
+app.command()(corpora.fit_normalizer)
+app.command()(corpora.export_data)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(train.train)
 app.command()(generate.generate)
 app.command()(models.models)

@@ -6,6 +6,9 @@ if TYPE_CHECKING:
     from lcm.data.batches import ConceptBatch as ConceptBatch
     from lcm.data.corpus import Corpus as Corpus
     from lcm.data.encoding import Marks as Marks
+    from lcm.data.exporting import export_parquet as export_parquet
+    from lcm.data.inspection import Inspection as Inspection
+    from lcm.data.inspection import inspect as inspect
     from lcm.data.mixture import Part as Part
     from lcm.data.mixture import find_parts as find_parts
     from lcm.data.prefetch import Prefetched as Prefetched
@@ -32,13 +35,16 @@ _HOMES = {
     "Document": "sources",
     "ExecutorKind": "prepare_run",
     "HubOptions": "sources",
+    "Inspection": "inspection",
     "Marks": "encoding",
     "Part": "mixture",
     "Prefetched": "prefetch",
     "PrepareConfig": "prepare_run",
     "Progress": "preparation",
     "Report": "preparation",
+    "export_parquet": "exporting",
     "find_parts": "mixture",
+    "inspect": "inspection",
     "prepare": "preparation",
     "read_documents": "sources",
     "read_once": "reader",

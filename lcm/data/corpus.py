@@ -48,9 +48,14 @@ class Corpus:
 
     def __getitem__(self, number: int) -> Encoded:
         """A document with its texts."""
+        document = self.text(number)
+        self.concepts(number)  # checked to be finite
+        return document
+
+    def text(self, number: int) -> Encoded:
+        """The same document, whatever its concepts are."""
         if not 0 <= number < len(self):
             raise IndexError(f"document {number} of {len(self)}")
-        self.concepts(number)
         shard, row = self._locate(number)
         return shard.document(row)
 
