@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lcm.data.prepare_run import run_preparation as run_preparation
     from lcm.data.reader import ConceptReader as ConceptReader
     from lcm.data.reader import read_once as read_once
+    from lcm.data.shards import Settings as Settings
     from lcm.data.sources import Columns as Columns
     from lcm.data.sources import CorpusError as CorpusError
     from lcm.data.sources import Document as Document
@@ -41,6 +42,7 @@ _HOMES = {
     "Prefetched": "prefetch",
     "PrepareConfig": "prepare_run",
     "Progress": "preparation",
+    "Settings": "shards",
     "Report": "preparation",
     "export_parquet": "exporting",
     "find_parts": "mixture",

@@ -116,6 +116,12 @@ class LCM:
                 f"Model '{self.info.name}' works in space '{self.info.space}' (E = {dim}), but space '{space.name}' has "
                 f"E = {space.dim}. Open '{self.info.space}'."
             )
+        learnt_from = self.info.facts.get("encoder")
+        if learnt_from is not None and learnt_from != space.encoder_checksum:
+            raise GenerationError(
+                f"Model '{self.info.name}' was trained on concepts of another encoder named '{space.name}' (checksum "
+                f"{learnt_from[:12]}, not {space.encoder_checksum[:12]}). Open the space that it was trained with, or train it again."
+            )
         return space
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from fairseq2.gang import Gangs
 
-from lcm.data import ConceptReader, Corpus, CorpusError, Part, Prefetched, find_parts, read_once
+from lcm.data import ConceptReader, Corpus, CorpusError, Part, Prefetched, Settings, find_parts, read_once
 from lcm.models import ConceptModel, create_model, find_model, load_model_folder, read_info, save_model
 from lcm.training.checkpoints import newest_step
 from lcm.training.concept_unit import ConceptTrainUnit, ConceptValidUnit
@@ -106,7 +106,7 @@ def run_training(config: TrainConfig) -> Path:
         log.info("Fitting the normalizer on %d concepts", len(sample))
         model.normalizer.load_state_dict(model.normalizer.fit(sample).state_dict())
     wrapped = wrap_for_gangs(model.to(gangs.device), gangs, recompute=config.trainer.recompute)
-    save = partial(_save, folder / "model", model, config, corpora[0].settings.space)
+    save = partial(_save, folder / "model", model, config, corpora[0].settings)
     best = _best_so_far(folder / "model") if started else math.inf
     optimizer = make_optimizer(wrapped, config.optimizer, float32=config.trainer.precision == "float32")
     job = Job(
@@ -128,7 +128,7 @@ def _open(folders: Sequence[Path]) -> list[Corpus]:
     """The corpora, all of the space of the first."""
     corpora = [Corpus(folder) for folder in folders]
     for corpus in corpora:
-        corpus.require(corpora[0].settings.space, corpora[0].settings.dim)
+        _require(corpus, corpora[0])
         if int(corpus.lengths.max()) < 2:
             raise CorpusError(f"{corpus.folder}: no document has two sentences, so nothing can be learnt. Use others.")
     return corpora
@@ -140,8 +140,13 @@ def _open_held_out(parts: Sequence[Part], valid_path: str | None, corpus: Corpus
         folders.append(find_parts(valid_path)[0].folder)
     held_out = _open(folders)
     for other in held_out:
-        other.require(corpus.settings.space, corpus.settings.dim)
+        _require(other, corpus)
     return held_out
+
+
+def _require(corpus: Corpus, like: Corpus) -> None:
+    settings = like.settings
+    corpus.require(settings.space, settings.dim, settings.encoder)
 
 
 def _make_model(config: TrainConfig, corpus: Corpus) -> ConceptModel:
@@ -157,7 +162,7 @@ def _make_model(config: TrainConfig, corpus: Corpus) -> ConceptModel:
             f"init_from={config.init_from}: is of family {info.family}, but model.family is {spec.family}. "
             f"Set model.family={info.family}, or start from another."
         )
-    corpus.require(info.space, loaded.model.config.concept_dim)
+    corpus.require(info.space, loaded.model.config.concept_dim, info.facts.get("encoder"))
     model = create_model(info.family, spec.architecture, **(dict(info.config) | spec.fields))
     try:
         model.load_state_dict(loaded.model.state_dict())
@@ -207,18 +212,24 @@ def _sample(corpora: Sequence[Corpus], weights: Sequence[float], number: int, se
     return torch.from_numpy(np.concatenate(parts))
 
 
-def _save(folder: Path, model: ConceptModel, config: TrainConfig, space: str, loss: float | None, step: int) -> None:
+def _save(
+    folder: Path, model: ConceptModel, config: TrainConfig, made: Settings, loss: float | None, step: int
+) -> None:
     """On rank 0; the others have the same weights."""
     if torch.distributed.is_initialized() and torch.distributed.get_rank():
         return
     named = config.data.mixture or [Path(config.data.path).name]
     facts: dict[str, object] = {"trained_on": config.trained_on or ", ".join(named), "steps": step}
+    if made.encoder:
+        facts["encoder"] = made.encoder
     if config.init_from is not None:
         facts["started_from"] = config.init_from
     if loss is not None:
         facts["validation_loss"] = loss
     dtype = torch.float16 if config.model.half else torch.float32
-    save_model(folder, _bare(model, config.model), family=config.model.family, space=space, facts=facts, dtype=dtype)
+    save_model(
+        folder, _bare(model, config.model), family=config.model.family, space=made.space, facts=facts, dtype=dtype
+    )
 
 
 def _bare(model: ConceptModel, spec: ModelSpec) -> ConceptModel:

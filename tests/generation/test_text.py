@@ -19,7 +19,7 @@ from sonar.models.sonar_text.factory import SonarTextDecoderFactory, SonarTextEn
 import lcm
 from lcm.cli import main
 from lcm.generation import LCM, GenerationError
-from lcm.models import Sampler, create_model, save_model
+from lcm.models import Sampler, create_model, load_model_folder, save_model
 from lcm.sonar import open_space, save_space
 
 LANGUAGES = ["eng_Latn", "fra_Latn"]
@@ -169,6 +169,17 @@ def test_a_space_of_another_size_is_refused(model_folder, tmp_path, space_folder
     save_model(tmp_path / "other", model, family="base", space="toy")
     with pytest.raises(GenerationError, match=r"'toy' \(E = 20\), but space 'toy' has E = 16"):
         lcm.load(tmp_path / "other", space=open_space(space_folder))
+
+
+def test_a_model_of_another_encoder_of_the_same_name_is_refused(model_folder, tmp_path, space_folder):
+    space, model = open_space(space_folder), load_model_folder(model_folder).model
+    save_model(tmp_path / "own", model, family="base", space="toy", facts={"encoder": space.encoder_checksum})
+    lcm.load(tmp_path / "own", space=space)
+    save_model(tmp_path / "other", model, family="base", space="toy", facts={"encoder": "0" * 64})
+    with pytest.raises(
+        GenerationError, match=r"trained on concepts of another encoder named 'toy' \(checksum 000000000000,"
+    ):
+        lcm.load(tmp_path / "other", space=space)
 
 
 def test_the_command_prints_sentences_the_same_for_the_same_seed(model_folder, space_folder, writer):

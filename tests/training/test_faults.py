@@ -142,7 +142,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint_loadable(corpus, t
 def test_fp16_is_refused_on_a_cpu(corpus, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(TrainingError, match="trainer.precision=fp16 needs a GPU. Use bf16, or float32."):
+    with pytest.raises(TrainingError, match=r"trainer.precision=fp16 needs a GPU"):
         run_training(_config(corpus, tmp_path / "run", precision="fp16"))
     assert not (tmp_path / "run").exists()
 
