@@ -11,7 +11,7 @@ def train(context: typer.Context) -> None:
     """Train a concept model from an experiment and overrides, KEY=VALUE each; the same command again goes on.
 
     Experiments: pretrain_FAMILY_SIZE and finetune_FAMILY_SIZE, for base, one_tower, two_tower and tiny, small, 1_6b.
-    `--cfg job` prints what is composed; `launcher=slurm` submits it; under torchrun: torchrun … -m lcm train …
+    `--cfg job` prints what is composed; `launcher=slurm` submits it; `torchrun … -m lcm.cli train …` uses several processes.
 
     Example: lcm train experiment=pretrain_two_tower_tiny data.path=corpora/tales run_dir=runs/mine trainer.max_steps=2000
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 import hydra
 from hydra.core.config_store import ConfigStore
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
@@ -70,6 +70,12 @@ def _told_plainly(name: str, kind: type) -> Iterator[None]:
         return
     except LCMError as error:
         message = str(error)
+    except MissingConfigException as error:
+        message = _explain_missing(error)
+    except RuntimeError as error:
+        if "srun" not in str(error):
+            raise
+        message = "launcher=slurm: there is no SLURM here (srun is not found). Start it on a machine that submits jobs."
     except HydraException as error:
         cause = error.__cause__
         known = isinstance(cause, OmegaConfBaseException) and cause.full_key
@@ -92,6 +98,16 @@ def _explain(kind: type, error: OmegaConfBaseException) -> str:
     names = [field.name for field in fields(kind)]
     near = get_close_matches(key, names) or names
     return f"Configuration: there is no '{place}'. Perhaps {' or '.join('.'.join([*parents, name]) for name in near)}?"
+
+
+def _explain_missing(error: MissingConfigException) -> str:
+    wanted = str(error.missing_cfg_file or "")
+    if wanted.startswith("hydra/launcher/submitit"):
+        return "Configuration: launcher=slurm needs an extra: pip install 'lcm[slurm]'"
+    group, _, name = wanted.rpartition("/")
+    options = [str(option) for option in error.options or ()]
+    near = get_close_matches(name, options, n=5) or options
+    return f"Configuration: there is no {group or 'configuration'} '{name}'. Perhaps {' or '.join(near)}?"
 
 
 def _all_fields(kind: type) -> dict[str, Any]:

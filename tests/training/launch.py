@@ -43,7 +43,7 @@ class Run:
 
     def wait(self) -> list[tuple[int, str]]:
         """Exit code and output of each process."""
-        outputs = [worker.communicate(timeout=300)[0] for worker in self.workers]
+        outputs = [worker.communicate(timeout=1200)[0] for worker in self.workers]
         codes = [worker.returncode for worker in self.workers]
         self.workers = []
         return list(zip(codes, outputs, strict=True))

@@ -1,11 +1,13 @@
 """Every experiment composes into a run that can be built; the paper's numbers are in the largest."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
+from lcm.cli import main
 from lcm.models import ModelError, create_model, find_model, load_model_folder
 from lcm.training import TrainConfig, recipe, run_training, to_config
 from lcm.training.concept_run import DataConfig, ModelSpec
@@ -125,3 +127,46 @@ def test_a_shipped_model_is_where_the_tiny_experiments_start():
     config = composed("experiment=finetune_base_tiny")
     assert config.init_from is not None
     assert load_model_folder(find_model(config.init_from)).info.family == "base"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (
+            "experiment=pretrain_two_tower_tin",
+            "there is no experiment 'pretrain_two_tower_tin'. Perhaps pretrain_two_tower_tiny",
+        ),
+        ("model=two_towers", "there is no model 'two_towers'. Perhaps two_tower"),
+        ("launcher=slurm", "there is no SLURM here"),
+    ],
+)
+def test_what_lcm_train_cannot_compose_or_submit_is_one_line_and_exit_code_2(
+    tmp_path, override, said, capsys, monkeypatch
+):
+    if override == "launcher=slurm":
+        pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs pip install 'lcm[slurm]'")
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # set back afterwards
+    monkeypatch.setattr("shutil.which", lambda *args, **kwargs: None)
+    monkeypatch.setattr("sys.argv", ["lcm", "train", f"data.path={tmp_path}", f"run_dir={tmp_path / 'run'}", override])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert not (tmp_path / "run/checkpoints").exists()
+
+
+def test_lcm_train_trains_and_goes_on_where_it_ended(tmp_path, monkeypatch):
+    write_corpus(tmp_path / "corpus", 60, 1)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "")
+    for steps in (10, 20):
+        monkeypatch.setattr("sys.argv", [
+            "lcm", "train", "experiment=pretrain_base_tiny", f"data.path={tmp_path / 'corpus'}", f"run_dir={tmp_path / 'run'}",
+            f"trainer.max_steps={steps}", "trainer.publish_every=5", "trainer.checkpoint_every=10", "trainer.validate_every=10",
+            "+model.fields={model_dim: 32, num_heads: 2, num_layers: 1}",
+        ])  # fmt: skip
+        main()
+        assert load_model_folder(tmp_path / "run/model").info.facts["steps"] == steps
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert len(record["starts"]) == 2
+    assert (tmp_path / "run/loss.png").read_bytes().startswith(b"\x89PNG")
