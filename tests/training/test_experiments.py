@@ -165,7 +165,9 @@ def test_lcm_train_trains_and_goes_on_where_it_ended(tmp_path, monkeypatch):
             f"trainer.max_steps={steps}", "trainer.publish_every=5", "trainer.checkpoint_every=10", "trainer.validate_every=10",
             "+model.fields={model_dim: 32, num_heads: 2, num_layers: 1}",
         ])  # fmt: skip
-        main()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
         assert load_model_folder(tmp_path / "run/model").info.facts["steps"] == steps
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert len(record["starts"]) == 2
