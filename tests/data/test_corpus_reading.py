@@ -170,6 +170,32 @@ def test_more_processes_than_a_batch_has_rows_are_refused(corpus):
         ConceptReader(corpus, budget=40, max_len=8, seed=3, micro_batches=3, world_size=2)
 
 
+def test_of_pairs_the_targets_alone_are_to_be_learnt_and_none_is_cut(tmp_path):
+    def half(number: int, first: int, length: int) -> np.ndarray:
+        concepts = np.ones((length, 8), np.float16)
+        concepts[:, 0], concepts[:, 1] = number, np.arange(first, first + length)
+        return concepts
+
+    sizes = [(1, 2), (4, 3), (2, 6)]
+    pairs = [
+        Encoded(str(n), "en", ["s"] * a, half(n, 0, a), target_sentences=["t"] * b, target_concepts=half(n, a, b))
+        for n, (a, b) in enumerate(sizes)
+    ]
+    (tmp_path / "pairs").mkdir()
+    shard = write_shard(tmp_path / "pairs/shard-00000.arrow", pairs, SETTINGS, "")
+    Manifest(SETTINGS, 3, True, (shard,)).write(tmp_path / "pairs")
+    corpus = Corpus(tmp_path / "pairs")
+    for packed in (False, True):
+        (batch,) = next(ConceptReader(corpus, budget=60, max_len=8, seed=0, packed=packed))
+        assert batch.first_targets is not None
+        rows = torch.stack((batch.document_ids, batch.first_targets, batch.lengths), 1).tolist()
+        assert sorted(rows) == [[n, a, a + b] for n, (a, b) in enumerate(sizes)]
+    with pytest.raises(
+        CorpusError, match=r"document 2: a pair of 8 sentences cannot be wrapped at max_len = 7 \(1 are longer\)"
+    ):
+        ConceptReader(corpus, budget=60, max_len=7, seed=0)
+
+
 def test_corpora_are_found_by_name_split_and_weight(tmp_path):
     for name in ("alone", "tales/train", "tales/valid", "stories/train"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
