@@ -166,7 +166,7 @@ def test_marks_stand_around_plain_documents_too_and_other_marks_make_other_shard
         prepare(tmp_path / "a.txt", folder, ToySpace(), marks=Marks(target_suffix=("Bye.",)))
 
 
-def test_a_hugging_face_dataset_is_read_from_disk_and_by_name(tmp_path):
+def test_a_hugging_face_dataset_is_read_from_disk_and_by_name(tmp_path, monkeypatch):
     datasets = pytest.importorskip("datasets", reason="the extra 'hf' is not installed")
     rows = datasets.Dataset.from_dict({"body": ["It rained.", "We slept.", "Nobody came."], "n": [1, 2, 3]})
     rows.select([2, 0]).save_to_disk(tmp_path / "one")  # rows in an order of their own
@@ -185,6 +185,8 @@ def test_a_hugging_face_dataset_is_read_from_disk_and_by_name(tmp_path):
     (tmp_path / "hub").mkdir()
     rows.to_parquet(tmp_path / "hub" / "train.parquet")
     assert len(list(read_documents(f"hf://{tmp_path / 'hub'}", columns=columns))) == 3  # what load_dataset takes
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(CorpusError, match=r"^hf://nowhere/at-all: cannot be loaded \(.*\)\.$"):
         list(read_documents("hf://nowhere/at-all", columns=columns))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,7 @@ def _load(source: str, options: HubOptions) -> Any:
         raise CorpusError(
             f"{source}: needs the package datasets, which is not installed. Install it: pip install 'lcm[hf]'"
         ) from None
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each of its retries is three lines
     split = options.split or "train"
     try:
         if source.startswith(SCHEME):
