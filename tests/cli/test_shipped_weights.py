@@ -56,7 +56,8 @@ def test_tales_of_unseen_seeds_come_back_from_the_concept_space(lang, tmp_path):
 
 def test_the_shipped_models_are_listed_with_their_space():
     rows = json.loads(run("models", "--json").stdout)
-    assert [(row["name"], row["family"]) for row in rows] == [("base_tiny", "base"), ("two_tower_tiny", "two_tower")]
+    families = ["base", "one_tower", "two_tower"]
+    assert [(row["name"], row["family"]) for row in rows] == [(f"{family}_tiny", family) for family in families]
     assert all(row["parameters"] > 10**6 and row["trained_on"] and row["space"] == "sonar_mini" for row in rows)
 
 
