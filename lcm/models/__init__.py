@@ -16,6 +16,7 @@ from lcm.models.checkpoint import (
 )
 from lcm.models.contract import Batch, ConceptModel, LossTerms, ModelConfig, ModelError, State, check_lengths, layout_of
 from lcm.models.diffusion_config import TIMESTEP_BUCKETS
+from lcm.models.diffusion_model import DiffusionLCM
 from lcm.models.hub import checkpoint_layers, register_with_fairseq2, shard_layers
 from lcm.models.metrics import read_metrics, read_validations
 from lcm.models.one_tower import OneTowerConfig, OneTowerLCM
@@ -32,6 +33,7 @@ __all__ = [
     "Batch",
     "ConceptModel",
     "Conversion",
+    "DiffusionLCM",
     "Family",
     "LoadedModel",
     "LossTerms",

@@ -86,9 +86,6 @@ class LossTerms(NamedTuple):
 
     num_targets: int
 
-    by_timestep: Tensor | None = None
-    """float32 [2, N]: of each Nth of the diffusion steps, from little noise to much, the sum and the number of targets."""
-
 
 class State(Protocol):
     """What a model remembers of a batch of documents while it writes them."""

@@ -107,17 +107,20 @@ class Diffusion:
         dropped = uniform[1] < self.config.context_drop
         return Draws(noise, self._timesteps.of_uniform(uniform[0]), dropped)
 
-    def loss(self, output: Tensor, x0: Tensor, draws: Draws, targets: Tensor) -> LossTerms:
-        """Σ ω ‖target − output‖² over `targets` (bool [B, S]); output and normalized x₀ are [B, S, E]."""
+    def errors(self, output: Tensor, x0: Tensor, draws: Draws, targets: Tensor) -> Tensor:
+        """ω ‖target − output‖² [B, S], 0 where no target is; output and normalized x₀ are [B, S, E], `targets` bool [B, S]."""
         wanted = self.schedule.target(self.config.prediction, x0, draws.noise, draws.t)
         error = (output - wanted).square().sum(-1) * self.weighting(self.schedule, draws.t, x0)
-        error = error.masked_fill(~targets, 0)
-        return LossTerms(error.sum(), int(targets.sum()), self._by_timestep(error.detach(), draws.t, targets))
+        return error.masked_fill(~targets, 0)
 
-    def _by_timestep(self, error: Tensor, t: Tensor, targets: Tensor) -> Tensor:
-        """[2, TIMESTEP_BUCKETS]"""
+    def loss(self, output: Tensor, x0: Tensor, draws: Draws, targets: Tensor) -> LossTerms:
+        """The sum of the errors."""
+        return LossTerms(self.errors(output, x0, draws, targets).sum(), int(targets.sum()))
+
+    def by_timestep(self, errors: Tensor, t: Tensor, targets: Tensor) -> Tensor:
+        """float32 [2, TIMESTEP_BUCKETS]: of each part of the timesteps, little noise first, the sum and the number of targets."""
         bucket = (t * TIMESTEP_BUCKETS // self.config.diffusion_steps).flatten()
-        values = torch.stack((error.flatten().float(), targets.flatten().float()))
+        values = torch.stack((errors.flatten().float(), targets.flatten().float()))
         return values.new_zeros(2, TIMESTEP_BUCKETS).index_add(1, bucket, values)
 
     def check(self, sampler: Sampler) -> None:

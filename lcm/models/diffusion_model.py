@@ -35,10 +35,22 @@ class DiffusionLCM(ConceptModel):
 
         Timesteps, noise and dropped contexts are drawn from `rng`.
         """
+        z, draws, targets, output = self._train(batch, rng)
+        return self.diffusion.loss(output, z, draws, targets)
+
+    @torch.no_grad()
+    def loss_by_timestep(self, batch: Batch, rng: Rng | None = None) -> Tensor:
+        """float32 [2, TIMESTEP_BUCKETS]: what `forward` adds up, of each part of the timesteps, little noise first: the sum and the
+        number of targets."""
+        z, draws, targets, output = self._train(batch, rng)
+        return self.diffusion.by_timestep(self.diffusion.errors(output, z, draws, targets), draws.t, targets)
+
+    def _train(self, batch: Batch, rng: Rng | None) -> tuple[Tensor, Draws, Tensor, Tensor]:
+        """Clean normalized concepts, what chance decided, what is a target, and the network's output."""
         layout = layout_of(batch, self.config)
         draws = self.diffusion.draw(batch, rng)
         z = self.normalizer(batch.concepts)
-        return self.diffusion.loss(self._train_output(z, layout, draws), z, draws, targets_of(batch, layout))
+        return z, draws, targets_of(batch, layout), self._train_output(z, layout, draws)
 
     @torch.no_grad()
     def step(self, state: Any, sampler: Sampler | None = None, rngs: Sequence[torch.Generator] | None = None) -> Tensor:

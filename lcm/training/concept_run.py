@@ -111,7 +111,7 @@ def run_training(config: TrainConfig) -> Path:
     optimizer = make_optimizer(wrapped, config.optimizer, float32=config.trainer.precision == "float32")
     job = Job(
         model=wrapped,
-        unit=ConceptTrainUnit(wrapped, diffusion=model.samples, seed=seed),
+        unit=ConceptTrainUnit(wrapped, seed=seed),
         reader=reader,
         optimizer=optimizer,
         schedule=make_schedule(optimizer, config.optimizer, config.trainer.max_steps),

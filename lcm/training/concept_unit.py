@@ -13,20 +13,20 @@ from fairseq2.trainer import TrainUnit
 from torch import Tensor, nn
 
 from lcm.data import ConceptBatch
-from lcm.models import TIMESTEP_BUCKETS, ConceptModel, LossTerms
+from lcm.models import TIMESTEP_BUCKETS, ConceptModel, DiffusionLCM, LossTerms
 
 _SMALLEST = 1e-9  # a number of targets
 
 
 class ConceptTrainUnit(TrainUnit[ConceptBatch]):
-    """The model's own training loss, summed over targets. `model` is the wrapped one, `diffusion` whether it has timesteps."""
+    """The model's own training loss, summed over targets. `model` is the wrapped one."""
 
-    def __init__(self, model: nn.Module, *, diffusion: bool, seed: int) -> None:
-        self._model, self._diffusion, self._seed, self._step = model, diffusion, seed, 0
+    def __init__(self, model: nn.Module, *, seed: int) -> None:
+        self._model, self._seed, self._step = model, seed, 0
 
     def prepare_metric_bag(self, metric_bag: MetricBag) -> None:
         """loss: a target's, such as ‖prediction − concept‖² in normalized space; num_concepts: read since the last report."""
-        _prepare(metric_bag, self._diffusion)
+        metric_bag.add("loss", Mean())
         metric_bag.add("num_concepts", Sum())
 
     def set_step_nr(self, step_nr: int) -> None:
@@ -36,7 +36,7 @@ class ConceptTrainUnit(TrainUnit[ConceptBatch]):
     def process_batch(self, batch: ConceptBatch, metric_bag: MetricBag) -> tuple[Tensor, float]:  # type: ignore[override]
         """Sum of the loss and the number of targets."""
         terms = LossTerms(*self._model(batch, document_rngs(batch, self._seed, self._step)))
-        _add(metric_bag, terms)
+        _add(metric_bag, "loss", float(terms.total.detach()), terms.num_targets)
         metric_bag.get("num_concepts", Sum).update(int(batch.lengths.sum()))
         # The Trainer adds up over all processes what is over 0: one without any target must not stay away.
         return terms.total, max(float(terms.num_targets), _SMALLEST)
@@ -59,12 +59,23 @@ class ConceptValidUnit(EvalUnit[ConceptBatch]):
         self._step = step_nr
 
     def prepare_metric_bag(self, metric_bag: MetricBag) -> None:
-        """loss: as in training."""
-        _prepare(metric_bag, self._model.samples)
+        """loss: as in training; of a diffusion model also loss_t0 …, at each part of the timesteps, little noise first."""
+        metric_bag.add("loss", Mean())
+        if isinstance(self._model, DiffusionLCM):
+            for part in range(TIMESTEP_BUCKETS):
+                metric_bag.add(f"loss_t{part}", Mean())
 
     def process_batch(self, batch: ConceptBatch, metric_bag: MetricBag) -> None:
         """Adds the batch's targets to the mean."""
-        _add(metric_bag, self._model(batch, document_rngs(batch, self._seed)))
+        rngs = document_rngs(batch, self._seed)
+        if isinstance(self._model, DiffusionLCM):
+            parts = self._model.loss_by_timestep(batch, rngs)
+            for part, (total, number) in enumerate(parts.T.tolist()):
+                _add(metric_bag, f"loss_t{part}", total, number)
+            _add(metric_bag, "loss", *parts.double().sum(1).tolist())
+        else:
+            terms = self._model(batch, rngs)
+            _add(metric_bag, "loss", float(terms.total), terms.num_targets)
 
     def process_metric_values(self, values: MutableMapping[str, object]) -> None:
         """A validation ends."""
@@ -92,22 +103,6 @@ def _mix(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
-def _prepare(metric_bag: MetricBag, diffusion: bool) -> None:
-    metric_bag.add("loss", Mean())
-    for bucket in range(TIMESTEP_BUCKETS if diffusion else 0):
-        metric_bag.add(_name(bucket), Mean())
-
-
-def _add(metric_bag: MetricBag, terms: LossTerms) -> None:
-    if not terms.num_targets:  # a batch of one-sentence rows has none
-        return
-    metric_bag.get("loss", Mean).update(terms.total.detach() / terms.num_targets, weight=terms.num_targets)
-    if terms.by_timestep is not None:
-        for bucket, (total, number) in enumerate(terms.by_timestep.T.tolist()):
-            if number:
-                metric_bag.get(_name(bucket), Mean).update(total / number, weight=number)
-
-
-def _name(bucket: int) -> str:
-    """`loss_t0` … : the loss at the first and least noisy Nth of the timesteps, and so on."""
-    return f"loss_t{bucket}"
+def _add(metric_bag: MetricBag, name: str, total: float, number: float) -> None:
+    if number:  # a batch of one-sentence rows has none
+        metric_bag.get(name, Mean).update(total / number, weight=number)

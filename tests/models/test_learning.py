@@ -26,8 +26,8 @@ def trained(family: str, steps: int):
     batch = ConceptBatch(documents.repeat(2, 1, 1), torch.full((B,), 2), torch.arange(B), torch.zeros(B).long())
     for step in range(steps):
         optimizer.zero_grad()
-        terms = model(batch, torch.Generator().manual_seed(step))
-        (terms.total / terms.num_targets).backward()
+        total, targets = model(batch, torch.Generator().manual_seed(step))
+        (total / targets).backward()
         optimizer.step()
         schedule.step()
     return model.eval()

@@ -154,6 +154,17 @@ def test_the_loss_is_drawn_from_the_generator_alone_and_is_that_of_its_draws():
     torch.testing.assert_close(given.total, first.total)
 
 
+def test_the_loss_by_timestep_adds_up_to_the_loss_and_each_target_counts_where_its_noise_is():
+    model, (concepts, _, _) = random_model(), draws()
+    batch = ConceptBatch(concepts, LENGTHS, torch.arange(3), torch.zeros(3).long())
+    parts = model.loss_by_timestep(batch, torch.Generator().manual_seed(0))
+    terms = model(batch, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(parts[0].sum(), terms.total.detach())
+    t = model.diffusion.draw(batch, torch.Generator().manual_seed(0)).t
+    real = torch.arange(7) < LENGTHS[:, None]
+    assert parts[1].tolist() == torch.bincount(t[real] // 20, minlength=5).tolist()
+
+
 def test_what_does_not_fit_is_refused():
     model = random_model(max_len=8)
     with pytest.raises(ModelError, match=r"max_len = 8 sentences long, but are 9"):
