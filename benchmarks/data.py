@@ -18,20 +18,20 @@ from pathlib import Path
 import numpy as np
 
 from lcm.data import ConceptReader, Corpus
-from lcm.data.corpus import Encoded, Manifest, Settings, write_shard
+from lcm.data.shards import Encoded, Manifest, Settings, write_shard
 
 E = 1024
 
 
-def write(folder: Path, documents: int, shard_size: int = 500) -> Corpus:
-    """Random concepts in documents of 10 to 50 sentences."""
+def write(folder: Path, documents: int, dim: int = E, shard_size: int = 500) -> Corpus:
+    """Random concepts, E = dim, in documents of 10 to 50 sentences."""
     rng = np.random.default_rng(0)
-    settings, shards = Settings("random", E, "none", "1", 200), []
+    settings, shards = Settings("random", dim, "none", "1", 200), []
     for start in range(0, documents, shard_size):
         rows = []
         for number in range(start, min(start + shard_size, documents)):
             length = int(rng.integers(10, 51))
-            concepts = rng.standard_normal((length, E), np.float32).astype(np.float16)
+            concepts = rng.standard_normal((length, dim), np.float32).astype(np.float16)
             rows.append(Encoded(str(number), "en", ["."] * length, concepts))
         shards.append(write_shard(folder / f"shard-{len(shards):05d}.arrow", rows, settings, ""))
     Manifest(settings, shard_size, True, tuple(shards)).write(folder)

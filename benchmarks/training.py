@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import numpy as np
 import torch
 
-from lcm.data import Prefetched, Settings
-from lcm.data.corpus import Encoded, Manifest, write_shard
+from benchmarks.data import write
+from lcm.data import Prefetched
 from lcm.models import get_family
 from lcm.training import TrainConfig, TrainerConfig, run_training
 from lcm.training.concept_run import DataConfig, ModelSpec
@@ -31,15 +30,6 @@ from lcm.training.concept_unit import ConceptTrainUnit
 from lcm.training.optimizers import Joined
 
 E = 320
-
-
-def write(folder: Path, documents: int) -> None:
-    """Random concepts in documents of 10 to 50 sentences."""
-    rng, rows, settings = np.random.default_rng(0), [], Settings("random", E, "none", "1", 200)
-    for number in range(documents):
-        length = int(rng.integers(10, 51))
-        rows.append(Encoded(str(number), "en", ["."] * length, rng.standard_normal((length, E)).astype(np.float16)))
-    Manifest(settings, documents, True, (write_shard(folder / "shard-00000.arrow", rows, settings, ""),)).write(folder)
 
 
 class Watch:
@@ -105,7 +95,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus"
         corpus.mkdir()
-        write(corpus, 600)
+        write(corpus, 600, E)
         config = TrainConfig(
             run_dir=str(Path(folder) / "run"),
             model=ModelSpec(family=given.family, architecture=given.architecture),

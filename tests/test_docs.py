@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lcm.data.corpus import Encoded, Manifest, Settings, write_shard
+from lcm.data.shards import Encoded, Manifest, Settings, write_shard
 from lcm.models import create_model, families
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcm.data.mapped import MappedShard
-from lcm.data.shards import DATASET, Encoded, Manifest, Settings, Shard, checksum, write_shard
+from lcm.data.shards import Encoded, Manifest
 from lcm.data.sources import CorpusError
-
-__all__ = ["DATASET", "Corpus", "Encoded", "Manifest", "Settings", "Shard", "checksum", "write_shard"]
 
 
 class Corpus:

@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lcm.data.mapped import not_finite
 from lcm.data.shards import Encoded
 from lcm.data.sources import CorpusError, Document, Passage
 from lcm.segmentation import Segmenter
@@ -133,10 +134,9 @@ class _Tables:
             parts.append(self._end)
             sentences.append(END_OF_TEXT)
         concepts = np.concatenate(parts)
-        if not np.isfinite(concepts).all():
-            bad = int(np.flatnonzero(~np.isfinite(concepts).all(1))[0])
+        if len(bad := not_finite(concepts)):
             raise CorpusError(
-                f"{place}: the concept of sentence {bad} is not finite in float16, so space '{self._space.name}' cannot "
+                f"{place}: the concept of sentence {bad[0]} is not finite in float16, so space '{self._space.name}' cannot "
                 f"take it. Remove the sentence."
             )
         return sentences, concepts

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lcm.data.corpus import DATASET
+from lcm.data.shards import DATASET
 from lcm.data.sources import CorpusError
 
 _SPEC = re.compile(r"(?P<name>[^=:]+)(=(?P<split>[^=:]+))?(:(?P<weight>[^=:]+))?")

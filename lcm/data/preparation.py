@@ -92,9 +92,9 @@ def prepare(
 
     The same call again goes on after an interruption: a shard stays if its checksum and its source documents are the
     same, and is made again otherwise. All documents are read once before the first is encoded, so that a bad row is told
-    at once; if `space` is a function, it is opened only then. `executor` says where shards are made; in this process, with `space`, by default. Of several jobs that share
-    a folder, each with its own `part` of `parts`, each makes every parts-th shard; a last call without them, which finds
-    the shards made, completes the corpus. Raises CorpusError naming file and row; a shard is there whole or not at all.
+    at once; if `space` is a function, it is opened only then. `executor` says where shards are made: by default in this
+    process, with `space`. Of several jobs that share a folder, each with its own `part` of `parts`, each makes every
+    parts-th shard; a last call without them, which finds the shards made, completes the corpus. Raises CorpusError naming file and row; a shard is there whole or not at all.
     """
     folder = Path(output)
     for name, value in (("limit", limit), ("shard_size", shard_size), ("cap", cap), ("parts", parts)):

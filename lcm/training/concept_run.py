@@ -46,8 +46,8 @@ class DataConfig:
     path: str
     """A prepared corpus, or a folder with one for each split (`train`, `valid`), or with those that `mixture` names."""
     mixture: list[str] = field(default_factory=list)
-    """Several corpora of one space, `name=split:weight`, such as ["tales=train:0.6","stories=train:0.4"] (quoted: Hydra): folders below `path`. A
-    batch is of one of them, drawn by weight."""
+    """Several corpora of one space, folders below `path`: `name=split:weight`, such as ["tales=train:0.6","stories=train:0.4"]
+    (Hydra wants the quotes). A batch is of one of them, drawn by weight."""
     valid_path: str | None = None
     """Held-out documents, beside the split `valid` of each corpus. Without any, the last step's weights are kept, not the best."""
     budget: int = 2048

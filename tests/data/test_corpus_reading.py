@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lcm.data import ConceptBatch, ConceptReader, Corpus, CorpusError, Prefetched, find_parts, read_once
-from lcm.data.corpus import Encoded, Manifest, Settings, write_shard
 from lcm.data.plan import make_plan
+from lcm.data.shards import Encoded, Manifest, Settings, write_shard
 
 SETTINGS = Settings("toy", 8, "sentencex", "1", 200)
 

@@ -12,7 +12,7 @@ import pytest
 from toy import ToySpace
 
 from lcm.data import Columns, Corpus, CorpusError, export_parquet, inspect, prepare
-from lcm.data.corpus import Manifest
+from lcm.data.shards import Manifest
 
 ROWS = [
     {"sentences": ["It rained.", "We slept."]},

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lcm.data.corpus import Encoded, Manifest, Settings, write_shard
+from lcm.data.shards import Encoded, Manifest, Settings, write_shard
 
 E = 16
 
