@@ -20,7 +20,7 @@ GRANTS = {
 }
 GRANTS["cli"] = set(GRANTS)
 DOORS = {f"lcm.{room}" for room in GRANTS} | {"lcm.data.tales"}
-COMMON = {"", "errors", "languages", "_libsndfile"}
+COMMON = {"", "errors", "files", "languages", "_libsndfile"}
 
 
 def imported(source: str, module: str) -> Iterator[str]:

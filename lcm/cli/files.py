@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lcm.errors import LCMError
+from lcm.files import replacing
 
 
 class FileError(LCMError):
@@ -68,10 +69,5 @@ def write_atomically(path: str) -> Iterator[Path]:
         raise FileError(f"{path}: the folder {target.parent} does not exist. Create it first: mkdir -p {target.parent}")
     if not os.access(target.parent, os.W_OK):
         raise FileError(f"{path}: the folder {target.parent} is not writable. Choose another place.")
-    # The suffix stays last: numpy.save and others add their own where it is missing.
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
-    try:
+    with replacing(target) as temporary:
         yield temporary
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +9,7 @@ import pyarrow.parquet as pq
 
 from lcm.data.corpus import Corpus
 from lcm.data.sources import CorpusError
+from lcm.files import replacing
 
 _ROWS = 256  # documents in a row group
 
@@ -31,27 +30,17 @@ def export_parquet(corpus: Corpus, output: str | Path) -> list[Path]:
                 raise CorpusError(
                     f"{corpus.folder}: has shards of pairs and others. Export it to a folder, a file a shard."
                 )
-            with _whole(target) as part, pq.ParquetWriter(part, schemas.pop()) as writer:
+            with replacing(target) as part, pq.ParquetWriter(part, schemas.pop()) as writer:
                 for shard in corpus.mapped:
                     writer.write_table(shard.to_table(), row_group_size=_ROWS)
             return [target]
         target.mkdir(parents=True, exist_ok=True)
         files = [target / shard.path.with_suffix(".parquet").name for shard in corpus.mapped]
         for file, shard in zip(files, corpus.mapped, strict=True):
-            with _whole(file) as part:
+            with replacing(file) as part:
                 pq.write_table(shard.to_table(), part, row_group_size=_ROWS)
         return files
     except (OSError, pa.ArrowException) as error:
         raise CorpusError(
             f"{target}: cannot be written ({' '.join(str(error).split())}). Make room, or choose another."
         ) from None
-
-
-@contextmanager
-def _whole(file: Path) -> Iterator[Path]:
-    part = file.with_name(f".{file.name}.part")
-    try:
-        yield part
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)

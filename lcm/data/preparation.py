@@ -126,7 +126,7 @@ def prepare(
             tally.finish(made)
     finally:
         if parts == 1:
-            for torn in folder.glob(".shard-*.part"):
+            for torn in folder.glob(".shard-*.part.*"):
                 torn.unlink()  # of a process that was killed
     shards = tally.shards
     if parts == 1:

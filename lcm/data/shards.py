@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from lcm.data.sources import CorpusError
+from lcm.files import replacing
 
 DATASET = "dataset.json"
 METADATA_KEY = "lcm."
@@ -73,16 +73,13 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Replace the folder's `dataset.json` at once."""
-        part = folder / f".{DATASET}.{uuid4().hex[:8]}.part"
         try:
-            part.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-            os.replace(part, folder / DATASET)
+            with replacing(folder / DATASET) as part:
+                part.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise CorpusError(
                 f"{folder / DATASET}: cannot be written ({error.strerror}). Make room and go on."
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -132,21 +129,17 @@ def write_shard(path: Path, documents: Sequence[Encoded], settings: Settings, so
         columns |= _columns("target_", targets, settings.dim)
     table = pa.table(columns).replace_schema_metadata(settings.to_metadata())
     counts = (len(document.sentences) + len(document.target_sentences or ()) for document in documents)
-    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")  # its own, should two machines write one shard
     try:
-        with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        shard = Shard(path.name, len(documents), sum(counts), part.stat().st_size, checksum(part), source)
-        os.replace(part, path)
+        with replacing(path) as part:
+            with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            return Shard(path.name, len(documents), sum(counts), part.stat().st_size, checksum(part), source)
     except OSError as error:
         raise CorpusError(
             f"{path}: cannot be written ({error.strerror or error}). Make room and go on: the same command."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
-    return shard
 
 
 def _columns(

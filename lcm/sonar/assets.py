@@ -12,7 +12,7 @@ import dataclasses
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
@@ -46,6 +46,7 @@ from sonar.models.sonar_text import (
 )
 from torch import Tensor, nn
 
+from lcm.files import replacing
 from lcm.sonar.errors import ConceptSpaceError
 
 _TIMEOUT = 20  # seconds without an answer; urlopen itself would wait for ever
@@ -73,9 +74,11 @@ def save_space(
     folder.mkdir(parents=True, exist_ok=True)
     for part, model in (("encoder", encoder), ("decoder", decoder)):
         state = _fp16_state(model, f"{name}_{part}")
-        _replace(folder / f"{name}_{part}.pt", lambda path, state=state: torch.save({"model": state}, path))  # type: ignore[misc]
+        with replacing(folder / f"{name}_{part}.pt") as path:
+            torch.save({"model": state}, path)
     if Path(tokenizer).resolve() != (folder / f"{name}.model").resolve():
-        _replace(folder / f"{name}.model", lambda path: shutil.copyfile(tokenizer, path))
+        with replacing(folder / f"{name}.model") as path:
+            shutil.copyfile(tokenizer, path)
     shared = {
         "tokenizer": f"{name}.model",
         "tokenizer_family": "nllb",
@@ -88,7 +91,8 @@ def save_space(
     ]
     yaml = YAML(typ="safe", pure=True)
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    _replace(folder / f"{name}.yaml", lambda path: yaml.dump_all(cards, path))
+    with replacing(folder / f"{name}.yaml") as path:
+        yaml.dump_all(cards, path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,13 +258,3 @@ def _fp16_state(model: nn.Module, name: str) -> dict[str, Tensor]:
             )
         state[key] = half
     return state
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then give it the name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

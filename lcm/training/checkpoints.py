@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from fairseq2.checkpoint import CheckpointError, StandardCheckpointManager
 from fairseq2.gang import Gangs
 
 from lcm.errors import LCMError
+from lcm.files import replacing
 from lcm.training.errors import TrainingError
 
 log = logging.getLogger("lcm.training")
@@ -103,9 +103,8 @@ def _fit(place: Path, gangs: Gangs) -> None:
         for rank in range(1, size):
             missing = place / kind / f"{name}_{rank:02d}.pt"
             if not missing.exists():
-                part = missing.with_suffix(".part")
-                shutil.copyfile(place / kind / f"{name}_00.pt", part)
-                os.replace(part, missing)
+                with replacing(missing) as part:
+                    shutil.copyfile(place / kind / f"{name}_00.pt", part)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import torch
 from omegaconf import OmegaConf
 
 import lcm
+from lcm.files import replacing
 from lcm.training.errors import TrainingError
 
 log = logging.getLogger("lcm.training")
@@ -55,17 +56,14 @@ def describe_run(folder: Path, config: object) -> None:
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file so that it is there whole or as it was before, whatever ends the process. Raises TrainingError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        os.replace(part, path)
+        with replacing(path) as part:
+            part.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     except OSError as error:
         raise TrainingError(
             f"{path}: cannot be written ({error.strerror}). Make room, or choose another run_dir."
         ) from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def code_version(package: Path) -> dict[str, Any]:
