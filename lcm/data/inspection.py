@@ -103,7 +103,7 @@ def _count(mapped: MappedShard, shard: Shard, cap: int, count: _Count) -> None:
     again = f"Run the same lcm prepare again: it redoes {shard.file} alone."
     if checksum(mapped.path) != shard.sha256:
         count.faults.append(f"{mapped.path}: its checksum is not the one in {DATASET}: changed or damaged. {again}")
-    texts = []
+    texts, bad_before = [], count.not_finite
     for columns, concepts in mapped.sides():
         texts.append(sentences := columns.flatten())
         lengths = pc.utf8_length(sentences)
@@ -122,14 +122,15 @@ def _count(mapped: MappedShard, shard: Shard, cap: int, count: _Count) -> None:
                     max(count.norm_max, float(norms.max())),
                 )
     count.repeated += sum(map(len, texts)) - len(pc.unique(pa.concat_arrays(texts)))
-    _find_rows(mapped, count, again)
+    _count_duplicates(mapped, count)
+    if count.not_finite > bad_before:
+        for row in range(len(mapped.lengths)):
+            if len(bad := not_finite(mapped.concepts_of(row))):
+                count.faults.append(f"{mapped.path}, row {row}: concept {bad[0]} is not finite. {again}")
 
 
-def _find_rows(mapped: MappedShard, count: _Count, again: str) -> None:
-    """Documents that stood before, and those with concepts that are not finite."""
+def _count_duplicates(mapped: MappedShard, count: _Count) -> None:
     for row in range(len(mapped.lengths)):
-        if len(bad := not_finite(mapped.concepts_of(row))):
-            count.faults.append(f"{mapped.path}, row {row}: concept {bad[0]} is not finite. {again}")
         text = repr([texts[row].as_py() for texts, _ in mapped.sides()])
         digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
         count.duplicates += digest in count.seen

@@ -1,5 +1,5 @@
-"""What fairseq2's checkpoint manager leaves to its caller: damaged checkpoints are passed over, a run may go on with another
-number of processes, and what goes wrong is told in one line."""
+"""What fairseq2's checkpoint manager leaves to its caller: damaged checkpoints are passed over, and what goes wrong is told in
+one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from fairseq2.checkpoint import CheckpointError, StandardCheckpointManager
 from fairseq2.gang import Gangs
 
 from lcm.errors import LCMError
-from lcm.files import replacing
 from lcm.training.errors import TrainingError
 
 log = logging.getLogger("lcm.training")
@@ -46,31 +45,25 @@ def newest_step(folder: Path) -> int | None:
 
 
 def make_ready(folder: Path, gangs: Gangs) -> int | None:
-    """Set damaged checkpoints aside and fit the newest sound one to this number of processes → its step, or None.
-
-    Raises TrainingError for one in shards (FSDP) that another number of processes made.
-    """
+    """Set damaged checkpoints aside → the step of the newest sound one, or None."""
     if gangs.root.rank == 0:
-        step = _newest_sound(folder / "checkpoints")
-        if step is not None:
-            _fit(folder / f"checkpoints/step_{step}", gangs)
+        _set_damaged_aside(folder / "checkpoints")
     gangs.root.barrier()
     return newest_step(folder)
 
 
-def _newest_sound(checkpoints: Path) -> int | None:
+def _set_damaged_aside(checkpoints: Path) -> None:
     while (step := newest_step(checkpoints.parent)) is not None:
         place = checkpoints / f"step_{step}"
         fault = _fault(place)
         if fault is None:
-            return step
+            return
         aside = place.with_name(f"damaged_{step}")
         shutil.rmtree(aside, ignore_errors=True)
         place.rename(aside)
         before = newest_step(checkpoints.parent)
         goes_on = "There is none before: the run starts anew." if before is None else f"Going on from step {before}."
         log.warning("%s is damaged (%s); set aside as %s. %s", place, fault, aside.name, goes_on)
-    return None
 
 
 def _fault(place: Path) -> str | None:
@@ -88,23 +81,6 @@ def _fault(place: Path) -> str | None:
             if bad is not None:
                 return f"{file.relative_to(place)}: {bad} does not match its checksum"
     return None
-
-
-def _fit(place: Path, gangs: Gangs) -> None:
-    """Processes that were not there take the place in the corpora, the schedule and the random state of the first."""
-    shards = len(list((place / "model").rglob("sdp_*.pt")))
-    if shards != gangs.sdp.size:
-        here = f"{shards} shards of FSDP" if shards > 1 else "the whole model"
-        raise TrainingError(
-            f"{place}: holds {here}, but the run goes on with {gangs.sdp.size}. Go on with trainer.parallel and the number of "
-            f"processes that it was started with, or start a new run from its model: init_from={place.parents[1]}"
-        )
-    for kind, name, size in (("trainer", "rank", gangs.root.size), ("data_reader", "dp", gangs.dp.size)):
-        for rank in range(1, size):
-            missing = place / kind / f"{name}_{rank:02d}.pt"
-            if not missing.exists():
-                with replacing(missing) as part:
-                    shutil.copyfile(place / kind / f"{name}_00.pt", part)
 
 
 @contextmanager

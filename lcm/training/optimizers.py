@@ -77,8 +77,8 @@ class Joined(Optimizer):
             part.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """Each part's state, by name."""
-        return {name: part.state_dict() for name, part in self._parts.items()}
+        """Each part's state, by name; of sharded tensors what this process holds."""
+        return {name: _of_this_process(part.state_dict()) for name, part in self._parts.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what `state_dict` gave. Raises ValueError for the state of other parts."""
@@ -86,6 +86,9 @@ class Joined(Optimizer):
             raise ValueError(f"the optimisers were {', '.join(state_dict)}, but are {', '.join(self._parts)}")
         for name, part in self._parts.items():
             part.load_state_dict(state_dict[name])
+            for p, state in part.state.items():
+                if isinstance(p, DTensor):
+                    state.update({key: _sharded_like(p, value) for key, value in state.items()})
         self._share_groups()
 
 
@@ -213,6 +216,21 @@ def make_schedule(optimizer: Optimizer, config: OptimizerConfig, steps: int) -> 
         return rise * (1 - (1 - config.final) * min(1.0, max(0.0, step - start) / max(1.0, steps - start)))
 
     return LambdaLR(optimizer, factor)
+
+
+def _of_this_process(state_dict: dict[str, Any]) -> dict[str, Any]:
+    states = {
+        number: {key: _local(value) if isinstance(value, Tensor) else value for key, value in state.items()}
+        for number, state in state_dict["state"].items()
+    }
+    return {**state_dict, "state": states}
+
+
+def _sharded_like(p: DTensor, value: Any) -> Any:
+    """What an optimiser holds for each entry of a parameter, sharded as that is; a count of steps stays as it is."""
+    if not isinstance(value, Tensor) or value.ndim == 0:
+        return value
+    return DTensor.from_local(value, p.device_mesh, p.placements, run_check=False, shape=p.shape, stride=p.stride())
 
 
 def _local(x: Tensor) -> Tensor:

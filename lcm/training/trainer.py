@@ -46,6 +46,7 @@ from lcm.training.errors import TrainingError
 from lcm.training.live import LiveLine
 from lcm.training.optimizers import Averaged
 from lcm.training.records import describe_run
+from lcm.training.resharding import FittingLoader
 from lcm.training.stopping import StoppingUnit
 from lcm.training.summary import write_summary
 from lcm.training.tracking import wandb_recorder
@@ -171,8 +172,8 @@ def train(job: Job, run: RunConfig, folder: Path) -> None:
         resolver = get_dependency_resolver()
         files = resolver.resolve(FileSystem)
         manager = StandardCheckpointManager(
-            folder, job.gangs, files, resolver.resolve(TensorFileLoader), resolver.resolve(TensorFileDumper),
-            resolver.resolve(ThreadPool),
+            folder, job.gangs, files, FittingLoader(resolver.resolve(TensorFileLoader), job.model, job.gangs),
+            resolver.resolve(TensorFileDumper), resolver.resolve(ThreadPool),
         )  # fmt: skip
         facade = get_data_parallel_facade(job.model)
         if isinstance(job.optimizer, Averaged):
