@@ -221,10 +221,11 @@ def _finish_again(job: Job, manager: StandardCheckpointManager, facade: DataPara
 def _make_trainer(
     job: Job, config: TrainerConfig, unit: StoppingUnit, manager: StandardCheckpointManager, recorder: MetricRecorder
 ) -> Trainer:
-    gangs, dtype = job.gangs, _DTYPES[config.precision]
+    gangs, dtype, watch = job.gangs, _DTYPES[config.precision], Stopwatch()
+    watch.start()
     common: dict[str, Any] = dict(
         gangs=gangs, amp=dtype != torch.float32, amp_dtype=dtype, metric_recorder=recorder, profiler=NOOP_PROFILER,
-        device_stat_tracker=NOOP_DEVICE_STAT_TRACKER, wall_watch=Stopwatch(), progress_reporter=NOOP_PROGRESS_REPORTER,
+        device_stat_tracker=NOOP_DEVICE_STAT_TRACKER, wall_watch=watch, progress_reporter=NOOP_PROGRESS_REPORTER,
         seed=config.seed, hg_exporter=NOOP_HG_EXPORTER,
     )  # fmt: skip
     validator: Validator = NOOP_VALIDATOR

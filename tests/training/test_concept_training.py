@@ -16,7 +16,7 @@ import torch
 from omegaconf import OmegaConf
 
 from lcm.data import ConceptBatch, ConceptReader, Corpus, CorpusError, read_once
-from lcm.models import ModelError, load_model_folder
+from lcm.models import ModelError, load_model_folder, read_metrics
 from lcm.nn import Normalizer
 from lcm.training import TrainConfig, run_training, to_config
 from lcm.training.checkpoints import newest_step
@@ -207,6 +207,17 @@ def test_an_interrupted_run_of_a_mixture_goes_on_with_the_losses_and_weights_of_
     run_training(broken)
     assert _same_runs(tmp_path / "whole", tmp_path / "broken")
     assert len(losses(tmp_path / "whole")["train"]) == 40
+
+
+def test_the_time_of_a_run_is_that_of_all_its_starts(corpora, tmp_path):
+    started = time.monotonic()
+    run_training(_config(corpora, tmp_path / "run", 10))
+    between = time.monotonic() - started
+    run_training(_config(corpora, tmp_path / "run", 20))
+    times = [row["total_time"] for _, row in sorted(read_metrics(tmp_path / "run").items())]
+    assert len(times) == 20 and times == sorted(times)
+    assert 0 < times[0] < times[9] < between
+    assert times[9] < times[10] < times[19] < time.monotonic() - started
 
 
 def test_the_command_of_a_finished_run_given_again_changes_nothing(corpora, tmp_path):
