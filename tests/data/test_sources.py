@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +188,15 @@ def test_a_hugging_face_dataset_is_read_from_disk_and_by_name(tmp_path, monkeypa
     rows.to_parquet(tmp_path / "hub" / "train.parquet")
     assert len(list(read_documents(f"hf://{tmp_path / 'hub'}", columns=columns))) == 3  # what load_dataset takes
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    with monkeypatch.context() as nowhere, socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        nowhere.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{bound.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(
+            CorpusError, match=r"^hf://nowhere/at-all: http://.* cannot be reached\. .*HF_HUB_OFFLINE=1"
+        ):
+            list(read_documents("hf://nowhere/at-all", columns=columns))
+        assert time.monotonic() - started < 10
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(CorpusError, match=r"^hf://nowhere/at-all: cannot be loaded \(.*\)\.$"):
         list(read_documents("hf://nowhere/at-all", columns=columns))

@@ -48,6 +48,8 @@ def _load(source: str, options: HubOptions) -> Any:
         ) from None
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each of its retries is three lines
     split = options.split or "train"
+    if source.startswith(SCHEME):
+        _check_reachable(source)
     try:
         if source.startswith(SCHEME):
             return datasets.load_dataset(source.removeprefix(SCHEME), options.config, split=split)
@@ -61,3 +63,21 @@ def _load(source: str, options: HubOptions) -> Any:
     if options.split and str(saved.split) != options.split:
         raise CorpusError(f"{source}: is the split '{saved.split}', but '{options.split}' is asked for.")
     return saved
+
+
+def _check_reachable(source: str) -> None:
+    """A Hub that does not answer is told at once: `datasets` would go on asking for minutes."""
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    name = source.removeprefix(SCHEME)
+    if constants.HF_HUB_OFFLINE or Path(name).exists():
+        return
+    try:
+        HfApi().dataset_info(name, timeout=10)
+    except (HfHubHTTPError, HFValidationError):
+        pass  # an answer, which datasets gets too and tells in its own words
+    except OSError:
+        raise CorpusError(
+            f"{source}: {constants.ENDPOINT} cannot be reached. Without a network, HF_HUB_OFFLINE=1 takes what is in the cache."
+        ) from None
