@@ -37,20 +37,23 @@ def batch_of(seed: int, documents: int) -> ConceptBatch:
     return ConceptBatch(torch.stack(concepts, 1), torch.full((documents,), S), numbers, torch.zeros_like(numbers))
 
 
-def validation_loss(family: str, seed: int, bf16: bool) -> float:
-    """After STEPS steps without dropout, on one fixed batch with fixed noise, timesteps and drops; in float32."""
+def loss_at_the_end(family: str, seed: int, bf16: bool) -> float:
+    """The mean loss of the second half of STEPS steps without dropout, each on documents that were never seen before.
+
+    A mean over many weights: after a single step the two differ by several percent either way, as two seeds do.
+    """
     torch.manual_seed(seed)
     model = create_model(family, "tiny", concept_dim=E, dropout=0.0).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
+    losses = []
     for step in range(STEPS):
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             total, targets = model(batch_of(step, 16), torch.Generator().manual_seed(step))
         (total / targets).backward()
         optimizer.step()
-    with torch.no_grad():
-        total, targets = model.eval()(batch_of(10**6, 64), torch.Generator().manual_seed(0))
-    return float(total / targets)
+        losses.append(float(total.detach() / targets))
+    return statistics.mean(losses[STEPS // 2 :])
 
 
 @pytest.mark.slow
@@ -58,6 +61,6 @@ def validation_loss(family: str, seed: int, bf16: bool) -> float:
 @pytest.mark.parametrize("family", ["base", "one_tower", "two_tower"])
 def test_bfloat16_ends_within_two_percent_of_float32(family):
     full, short = (
-        statistics.median(validation_loss(family, seed, bf16) for seed in range(3)) for bf16 in (False, True)
+        statistics.median(loss_at_the_end(family, seed, bf16) for seed in range(3)) for bf16 in (False, True)
     )
     assert short == pytest.approx(full, rel=0.02)
