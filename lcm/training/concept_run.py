@@ -120,7 +120,8 @@ def run_training(config: TrainConfig) -> Path:
         on_finished=partial(save, None),
     )
     train(job, config, folder)
-    log.info('The model is in %s: lcm generate "…" --model %s', folder / "model", folder)
+    if gangs.root.rank == 0:
+        log.info('The model is in %s: lcm generate "…" --model %s', folder / "model", folder)
     return folder / "model"
 
 
