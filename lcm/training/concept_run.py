@@ -119,8 +119,9 @@ def run_training(config: TrainConfig) -> Path:
         valid=(ConceptValidUnit(model, seed=seed, best=best, on_best=save), ListReader(batches)) if batches else None,
         on_finished=partial(save, None),
     )
+    first = gangs.root.rank == 0  # there are no gangs after the training
     train(job, config, folder)
-    if gangs.root.rank == 0:
+    if first:
         log.info('The model is in %s: lcm generate "…" --model %s', folder / "model", folder)
     return folder / "model"
 

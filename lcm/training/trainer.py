@@ -240,7 +240,8 @@ def _make_trainer(
         lr_scheduler=job.schedule,  # type: ignore[arg-type]
         fp16_loss_scaler=StandardFloat16LossScaler(gangs) if dtype == torch.float16 else NOOP_FP16_LOSS_SCALER,
         validator=validator, early_stopper=NOOP_EARLY_STOPPER, garbage_collector=NOOP_GARBAGE_COLLECTOR,
-        checkpoint_manager=manager, max_grad_norm=config.max_grad_norm, no_sync_grad_accumulation=True,
+        checkpoint_manager=manager, max_grad_norm=config.max_grad_norm,
+        no_sync_grad_accumulation=gangs.sdp.size == 1,  # fairseq2 0.8's fsdp2_no_sync calls what torch 2.9 names otherwise
         checkpoint_every_n_steps=config.checkpoint_every, keep_last_n_checkpoints=config.keep_last,
         keep_best_n_checkpoints=config.keep_best or None, publish_metrics_every_n_steps=config.publish_every,
         validate_every_n_steps=config.validate_every if job.valid is not None else None, **common,
