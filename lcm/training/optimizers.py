@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import AdamW, Muon, Optimizer, _muon
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -159,15 +159,26 @@ class Averaged(Joined):
         super().load_state_dict(parts)
 
 
-class Float32Muon(Muon):
-    """torch's Muon, which orthogonalizes in bfloat16, with that in float32: rounding that depends on how a batch is shared
-    out among processes stays as small as everywhere else."""
+class WholeMuon(Muon):
+    """torch's Muon, with a matrix that is sharded gathered once and orthogonalized whole by each process: products of shards
+    would be gathered one by one. `float32`: orthogonalize in it, and not in bfloat16, so that rounding that depends on how a
+    batch is shared out among processes stays as small as everywhere else."""
+
+    def __init__(self, matrices: Sequence[nn.Parameter], *, float32: bool, **settings: Any) -> None:
+        super().__init__(matrices, **settings)
+        self._orthogonalize = _orthogonalize if float32 else _muon._zeropower_via_newtonschulz
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step."""
-        with patch.object(_muon, "_zeropower_via_newtonschulz", _orthogonalize):
+        with patch.object(_muon, "_zeropower_via_newtonschulz", self._orthogonalize_whole):
             return super().step(closure)
+
+    def _orthogonalize_whole(self, x: Tensor, *settings: Any) -> Tensor:
+        if not isinstance(x, DTensor):
+            return self._orthogonalize(x, *settings)
+        whole = self._orthogonalize(x.full_tensor(), *settings)
+        return distribute_tensor(whole, x.device_mesh, x.placements, src_data_rank=None)  # all have it: nothing is sent
 
 
 def _orthogonalize(x: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
@@ -196,8 +207,7 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig, *, float32: bool =
     decay = config.weight_decay
     parts: dict[str, Optimizer] = {}
     if hidden:
-        muon = Float32Muon if float32 else Muon
-        parts["muon"] = muon(hidden, lr=config.muon_lr, momentum=0.95, weight_decay=decay)
+        parts["muon"] = WholeMuon(hidden, float32=float32, lr=config.muon_lr, momentum=0.95, weight_decay=decay)
     if others := [p for p in used if id(p) not in chosen]:
         first, second = config.betas
         parts["adamw"] = AdamW(others, lr=config.adamw_lr, betas=(first, second), eps=config.eps, weight_decay=decay)

@@ -37,6 +37,23 @@ def test_cosine_falls_as_fairseq2s_does():
     assert rates(100, schedule="cosine", warmup=10, final=0.1)[10:100] == pytest.approx(expected[10:], abs=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(24, 10), (10, 24), (16, 16)])
+@pytest.mark.parametrize(("float32", "tolerance"), [(True, 1e-5), (False, 0.03)], ids=["float32", "bfloat16"])
+def test_a_step_of_muon_has_the_gradients_singular_vectors_and_five_times_the_quintic_of_its_singular_values(
+    shape, float32, tolerance
+):
+    model = torch.nn.Linear(shape[1], shape[0], bias=False)
+    model.weight.grad = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    u, s, v = torch.linalg.svd(model.weight.grad.double(), full_matrices=False)
+    s = s / s.norm()
+    for _ in range(5):
+        s = 3.4445 * s - 4.775 * s**3 + 2.0315 * s**5  # https://kellerjordan.github.io/posts/muon
+    rate = 0.1 * max(1.0, shape[0] / shape[1]) ** 0.5
+    expected = model.weight.detach().double() - rate * (u * s) @ v
+    make_optimizer(model, OptimizerConfig(muon_lr=0.1), float32=float32).step()
+    torch.testing.assert_close(model.weight.double(), expected, atol=tolerance * rate, rtol=0)
+
+
 def test_the_average_is_that_of_the_formula_is_used_where_asked_and_survives_a_checkpoint():
     torch.manual_seed(0)
     model = torch.nn.Linear(3, 2)
