@@ -30,7 +30,7 @@ class Run:
     def start(self) -> Run:
         """Not waiting for it."""
         command = [sys.executable, str(ROOT / "recipes/train.py"), f"run_dir={self.folder}", *self._overrides]
-        shared = {**os.environ, "OMP_NUM_THREADS": "1"}
+        shared = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
         port = self._port or free_port()
         for rank in range(self._processes):
             own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": self._processes, "LOCAL_WORLD_SIZE": self._processes,
