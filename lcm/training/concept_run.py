@@ -99,6 +99,9 @@ def run_training(config: TrainConfig) -> Path:
     reader = _make_reader(corpora, weights, config, gangs)
     batches = _valid_batches(held_out, data, gangs)
 
+    first = gangs.root.rank == 0  # there are no gangs after the training
+    if first:
+        log.info("%s", _describe(corpora))
     folder = _make(Path(config.run_dir))
     started = newest_step(folder) is not None
     if not started and config.init_from is None:  # a checkpoint or a model to start from holds the normalizer
@@ -119,7 +122,6 @@ def run_training(config: TrainConfig) -> Path:
         valid=(ConceptValidUnit(model, seed=seed, best=best, on_best=save), ListReader(batches)) if batches else None,
         on_finished=partial(save, None),
     )
-    first = gangs.root.rank == 0  # there are no gangs after the training
     train(job, config, folder)
     if first:
         log.info('The model is in %s: lcm generate "…" --model %s', folder / "model", folder)
@@ -134,6 +136,18 @@ def _open(folders: Sequence[Path]) -> list[Corpus]:
         if int(corpus.lengths.max()) < 2:
             raise CorpusError(f"{corpus.folder}: no document has two sentences, so nothing can be learnt. Use others.")
     return corpora
+
+
+def _describe(corpora: Sequence[Corpus]) -> str:
+    """What there is to learn from; that there are pairs, or none, decides where the loss is."""
+    documents, concepts = sum(map(len, corpora)), sum(int(corpus.lengths.sum()) for corpus in corpora)
+    pairs = sum(int((corpus.source_lengths > 0).sum()) for corpus in corpora)
+    loss = (
+        f"{pairs:,} of them pairs, with the loss on their targets only"
+        if pairs
+        else "no pairs, with the loss on whole documents"
+    )
+    return f"Learning from {documents:,} documents of {concepts:,} concepts, {loss}"
 
 
 def _open_held_out(parts: Sequence[Part], valid_path: str | None, corpus: Corpus) -> list[Corpus]:

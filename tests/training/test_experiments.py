@@ -1,6 +1,7 @@
 """Every experiment composes into a run that can be built; the paper's numbers are in the largest."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,15 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from lcm.cli import main
+from lcm.data import Corpus, read_once
 from lcm.models import ModelError, create_model, find_model, load_model_folder
 from lcm.training import TrainConfig, recipe, run_training, to_config
 from lcm.training.concept_run import DataConfig, ModelSpec
+from lcm.training.concept_unit import document_rngs
 from lcm.training.config import configs_folder
 from lcm.training.errors import TrainingError
 from lcm.training.trainer import TrainerConfig
-from tests.training.rotations import write_corpus
+from tests.training.rotations import write_corpus, write_pairs
 
 EXPERIMENTS = sorted(file.stem for file in configs_folder().glob("experiment/*.yaml"))
 recipe("train", TrainConfig)(run_training)  # makes the fields known to Hydra
@@ -106,6 +109,27 @@ def test_a_run_starts_from_a_models_weights_normalizer_and_config(tmp_path):
     assert torch.equal(after.model.normalizer.scale, before.model.normalizer.scale)
     for name, weight in before.model.state_dict().items():  # Muon's steps do not depend on how long a gradient is
         assert torch.allclose(after.model.state_dict()[name], weight, atol=0.5), name
+
+
+@pytest.mark.parametrize(
+    ("write", "targets", "said"),
+    [
+        (write_pairs, 5, "200 of them pairs, with the loss on their targets only"),
+        (write_corpus, 8, "no pairs, with the loss on whole documents"),
+    ],
+)
+def test_a_run_says_whether_its_loss_is_on_targets_only_and_it_is(tmp_path, caplog, write, targets, said):
+    write(tmp_path / "corpus", 200, 1)
+    write(tmp_path / "valid", 20, 2)
+    data = DataConfig(path=str(tmp_path / "corpus"), valid_path=str(tmp_path / "valid"), budget=180, max_len=9)
+    with caplog.at_level(logging.INFO, "lcm.training"):
+        loaded = load_model_folder(run_training(_config(tmp_path, data=data)))
+    assert f"Learning from 200 documents of 1,800 concepts, {said}" in caplog.text
+    (batch,) = read_once(Corpus(tmp_path / "valid"), budget=180, max_len=9)
+    with torch.no_grad():
+        terms = loaded.model(batch, document_rngs(batch, 2))
+    assert terms.num_targets == 20 * targets
+    assert loaded.info.facts["validation_loss"] == pytest.approx(float(terms.total) / terms.num_targets, rel=1e-4)
 
 
 @pytest.mark.parametrize(
