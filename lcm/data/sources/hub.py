@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,11 @@ def _load(source: str, options: HubOptions) -> Any:
             f"{source}: needs the package datasets, which is not installed. Install it: pip install 'lcm[hf]'"
         ) from None
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each of its retries is three lines
-    split = options.split or "train"
-    if source.startswith(SCHEME):
+    on_hub, split = source.startswith(SCHEME), options.split or "train"
+    if on_hub:
         _check_reachable(source)
     try:
-        if source.startswith(SCHEME):
+        if on_hub:
             return datasets.load_dataset(source.removeprefix(SCHEME), options.config, split=split)
         saved = datasets.load_from_disk(source)
     except Exception as error:  # of a dozen kinds: the hub's, the network's, the file system's, the builder's
@@ -65,6 +66,7 @@ def _load(source: str, options: HubOptions) -> Any:
     return saved
 
 
+@cache
 def _check_reachable(source: str) -> None:
     """A Hub that does not answer is told at once: `datasets` would go on asking for minutes."""
     from huggingface_hub import HfApi, constants
