@@ -44,6 +44,11 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    @property
+    def pairs(self) -> int:
+        """How many of the documents are pairs."""
+        return int((self.source_lengths > 0).sum())
+
     def __getitem__(self, number: int) -> Encoded:
         """A document with its texts."""
         document = self.text(number)

@@ -91,7 +91,7 @@ def inspect(folder: str | Path) -> Inspection:
         _count(mapped, shard, corpus.settings.cap, count)
     finite = count.sentences - count.not_finite
     return Inspection(
-        folder=str(folder), settings=corpus.settings, documents=len(corpus), pairs=int((corpus.source_lengths > 0).sum()),
+        folder=str(folder), settings=corpus.settings, documents=len(corpus), pairs=corpus.pairs,
         sentences=count.sentences, lengths=_histogram(corpus.lengths), at_cap=count.at_cap, near_cap=count.near_cap,
         norm_mean=count.norm_sum / max(1, finite), norm_min=count.norm_min if finite else 0.0, norm_max=count.norm_max,
         not_finite=count.not_finite, duplicates=count.duplicates, repeated=count.repeated, shards=len(corpus.shards),

@@ -141,7 +141,7 @@ def _open(folders: Sequence[Path]) -> list[Corpus]:
 def _describe(corpora: Sequence[Corpus]) -> str:
     """What there is to learn from; that there are pairs, or none, decides where the loss is."""
     documents, concepts = sum(map(len, corpora)), sum(int(corpus.lengths.sum()) for corpus in corpora)
-    pairs = sum(int((corpus.source_lengths > 0).sum()) for corpus in corpora)
+    pairs = sum(corpus.pairs for corpus in corpora)
     loss = (
         f"{pairs:,} of them pairs, with the loss on their targets only"
         if pairs
